@@ -1,0 +1,134 @@
+// Package eventlog is the durable log between the collector and everything
+// that reads events: its vocabulary and the interface its engines satisfy. It
+// knows nothing of what a record's value means.
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Kind says what a record is.
+type Kind uint8
+
+// The kinds of record. The numbers are stored.
+const (
+	Event      Kind = 1 // value is a canonical event
+	Discard    Kind = 2 // value is a discard record: a code and what is worth keeping of the event
+	Unresolved Kind = 3 // an event whose write key this collector's stale settings did not know; readers resolve it
+)
+
+// Record is one entry. Append reads it and keeps nothing of it after it returns.
+type Record struct {
+	Kind Kind
+	// Key decides the partition: hash(writeKey, anonymousId|userId|messageId).
+	// A client's retry is byte-identical, so it lands in the same partition.
+	Key       uint64
+	WriteKey  string
+	MessageID string
+	// ReceivedAt is stamped once, by the collector.
+	ReceivedAt time.Time
+	Value      []byte
+
+	// Set by the engine, ignored by Append. Order is (Partition, Offset),
+	// never time. Offsets increase; gaps are allowed.
+	Partition  int32
+	Offset     int64
+	AppendTime time.Time
+}
+
+// Cursor is a place in the log, opaque to callers, printable, valid only for
+// the log that gave it. The empty cursor is the oldest record kept.
+type Cursor string
+
+// Batch is what one Read returns.
+type Batch struct {
+	Records []Record // owned by the caller
+	Next    Cursor   // the place after the last of them
+}
+
+// Stats describe a log at one moment.
+type Stats struct {
+	Records      int64         // appended since open
+	Bytes        int64         // physical bytes on disk
+	Budget       int64         // physical bytes allowed; 0 when the engine has no such thing
+	Oldest       time.Time     // append time of the oldest record kept; zero when empty
+	BytesPerHour int64         // growth, averaged; 0 when not known yet
+	Full         bool          // Append answers ErrFull
+	Cursors      []CursorStats // sorted by name
+}
+
+// CursorStats describe one named cursor.
+type CursorStats struct {
+	Name string
+	Lag  int64 // records behind the end
+}
+
+// Log is a durable, partitioned, append-only log. All methods are safe for
+// concurrent use.
+type Log interface {
+	// Append returns nil once every record is durable. On a *PartialError the
+	// records with a nil entry are durable and the others are not; on any
+	// other error none is known to be. ErrFull and ErrUnavailable are worth a
+	// retry later.
+	Append(ctx context.Context, records []Record) error
+	// Read returns records after from, at least one and at most max, waiting
+	// until there is one or ctx ends. ErrTrimmed when from has been trimmed.
+	Read(ctx context.Context, from Cursor, max int) (Batch, error)
+	// Bounds returns the place of the oldest record kept and the place after
+	// the newest.
+	Bounds(ctx context.Context) (oldest, end Cursor, err error)
+	// Cursor returns a named cursor; the empty cursor when it was never set.
+	Cursor(ctx context.Context, name string) (Cursor, error)
+	// SetCursor makes a named cursor durable. From then on Trim keeps what
+	// lies after it. It may move back. Deleting is DropCursor.
+	SetCursor(ctx context.Context, name string, c Cursor) error
+	// DropCursor forgets a named cursor, and so what Trim kept for it.
+	DropCursor(ctx context.Context, name string) error
+	// Trim removes records before the lowest named cursor; nothing when
+	// there is none, unless retention by age is configured.
+	Trim(ctx context.Context) error
+	Stats() Stats
+	Close() error
+}
+
+// Errors of a Log.
+var (
+	// ErrFull: the disk budget is reached. Answer 503 and try again later.
+	ErrFull = errors.New("event log is full")
+	// ErrUnavailable: the engine cannot make anything durable now.
+	ErrUnavailable = errors.New("event log is unavailable")
+	// ErrTrimmed: the reader was left behind; go on from the archive, or from Bounds.
+	ErrTrimmed = errors.New("records at this cursor have been trimmed")
+	// ErrClosed: the log was closed.
+	ErrClosed = errors.New("event log is closed")
+)
+
+// PartialError is an Append of which some records are durable.
+type PartialError struct{ Errs []error } // one per record, nil: durable
+
+func (e *PartialError) Error() string {
+	n := 0
+	var first error
+	for _, err := range e.Errs {
+		if err != nil {
+			if n == 0 {
+				first = err
+			}
+			n++
+		}
+	}
+	return "some records are not durable: " + first.Error()
+}
+
+// Unwrap gives the errors of the records that are not durable.
+func (e *PartialError) Unwrap() []error {
+	var errs []error
+	for _, err := range e.Errs {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}

@@ -1,0 +1,2 @@
+// Helpers for integrations, one exported function per file, live in kit/.
+export {}

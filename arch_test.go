@@ -43,15 +43,17 @@ var rooms = []struct {
 	{"events/collector", 3, "event"},
 	{"events/live", 3, "event"},
 
-	{"admin/api", 4, ""},
-	{"admin/console", 4, ""},
+	{"admin", 4, ""}, // the private listener's door: tokens, sessions, host check
 	{"demo", 4, ""},
 
-	{"app", 5, ""},
-	{"cmd", 6, ""},
-	{"e2e", 6, ""},
-	{"bench", 6, ""},
-	{"", 7, ""}, // the repository's own tests
+	{"admin/api", 5, ""},
+	{"admin/console", 5, ""},
+
+	{"app", 6, ""},
+	{"cmd", 7, ""},
+	{"e2e", 7, ""},
+	{"bench", 7, ""},
+	{"", 8, ""}, // the repository's own tests
 }
 
 // homes says which rooms may import a heavy or consequential library.

@@ -2,6 +2,8 @@ module github.com/tagmill/tagmill
 
 go 1.26.8
 
+ignore ./node_modules
+
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
 	github.com/RaduBerinde/axisds v0.1.0 // indirect

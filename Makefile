@@ -1,0 +1,75 @@
+# What CI runs is `make test`; see CONTRIBUTING in docs/. Everything else is a
+# part of it, or a longer run of its own.
+
+GO      ?= go
+TOOLS   := $(GO) tool -modfile=tools/go.mod
+# The toolchain's number of parallel packages; browsers and compilers share the cores.
+PARALLEL ?= 2
+
+.PHONY: test check setup setup-node setup-browser setup-bench generate vet types unit race browser e2e faults bench build clean
+
+## test: everything CI runs, with all set-up it needs on a fresh Debian machine
+test: setup vet types generated race unit browser e2e
+
+## check: the quick part, under three minutes
+check: vet types generated unit
+
+## build: the binary, into bin/
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tagmill ./cmd/tagmill
+
+setup: setup-node setup-browser
+
+# npm ci only when the lock file is newer than what it installed.
+setup-node: node_modules/.package-lock.json
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+setup-browser:
+	@tools/install chromium:chromium
+
+setup-bench:
+	@tools/install nginx:nginx-light wrk:wrk
+
+vet:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt -w $$out"; exit 1; }
+	$(GO) vet ./...
+	$(TOOLS) staticcheck ./...
+
+types: setup-node
+	npx tsc -p tsconfig.json
+
+## generate: rewrite generated files
+generate:
+	$(GO) generate ./...
+
+# Generated files must be what the sources give.
+generated:
+	$(GO) generate ./...
+	@git diff --exit-code --stat || { echo "generated files are stale: run make generate and commit"; exit 1; }
+
+# Without the race detector: allocation tests run only here.
+unit:
+	$(GO) test -p $(PARALLEL) ./...
+
+race:
+	$(GO) test -race -p $(PARALLEL) -timeout 20m ./...
+
+## browser: the runtime, the integrations and the whole product in Chromium
+browser: setup-node setup-browser
+	node --test --test-concurrency=2 runtime-js/test/*.test.mjs integrations-js/test/*.test.mjs
+
+e2e: setup-node setup-browser build
+	node --test --test-concurrency=1 e2e/test/*.test.mjs
+
+## faults: the long fault runs (50 kill -9 under load, disk full)
+faults: build
+	$(GO) test -count=1 -timeout 60m -run 'Fault' ./e2e/faults -args -long
+
+## bench: each benchmark against its peer, in the same run
+bench: setup-bench build
+	$(GO) run ./bench
+
+clean:
+	rm -rf bin node_modules

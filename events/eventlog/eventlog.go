@@ -6,6 +6,7 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -27,15 +28,37 @@ type Record struct {
 	Key       uint64
 	WriteKey  string
 	MessageID string
-	// ReceivedAt is stamped once, by the collector.
+	// ReceivedAt is stamped once, by the collector; kept to the microsecond.
 	ReceivedAt time.Time
-	Value      []byte
+	Value      []byte // at most MaxValueBytes
 
 	// Set by the engine, ignored by Append. Order is (Partition, Offset),
 	// never time. Offsets increase; gaps are allowed.
 	Partition  int32
 	Offset     int64
 	AppendTime time.Time
+}
+
+// Limits of one record, the same in every engine, so that a record accepted by
+// one can be forwarded to another (Kafka refuses messages over 1 MiB by default).
+const (
+	MaxValueBytes = 512 << 10
+	MaxKeyBytes   = 1 << 10 // of WriteKey, and of MessageID
+)
+
+// Check returns an error when no log can take the record.
+func (r *Record) Check() error {
+	switch {
+	case r.Kind != Event && r.Kind != Discard && r.Kind != Unresolved:
+		return fmt.Errorf("record %q: unknown kind %d", r.MessageID, r.Kind)
+	case len(r.Value) > MaxValueBytes:
+		return fmt.Errorf("record %q: value of %d bytes, at most %d are kept", r.MessageID, len(r.Value), MaxValueBytes)
+	case len(r.WriteKey) > MaxKeyBytes:
+		return fmt.Errorf("record: write key of %d bytes, at most %d are kept", len(r.WriteKey), MaxKeyBytes)
+	case len(r.MessageID) > MaxKeyBytes:
+		return fmt.Errorf("record: message id of %d bytes, at most %d are kept", len(r.MessageID), MaxKeyBytes)
+	}
+	return nil
 }
 
 // Cursor is a place in the log, opaque to callers, printable, valid only for
@@ -56,7 +79,20 @@ type Stats struct {
 	Oldest       time.Time     // append time of the oldest record kept; zero when empty
 	BytesPerHour int64         // growth, averaged; 0 when not known yet
 	Full         bool          // Append answers ErrFull
+	Left         int64         // physical bytes that can still be appended; 0 when full or the engine has no budget
 	Cursors      []CursorStats // sorted by name
+}
+
+// DaysLeft is how long the budget lasts at the present growth if nothing is
+// trimmed; false when that is not known.
+func (s Stats) DaysLeft() (days float64, known bool) {
+	if s.Budget == 0 || (s.BytesPerHour <= 0 && !s.Full) {
+		return 0, false
+	}
+	if s.Full {
+		return 0, true
+	}
+	return float64(s.Left) / float64(s.BytesPerHour) / 24, true
 }
 
 // CursorStats describe one named cursor.
@@ -68,17 +104,23 @@ type CursorStats struct {
 // Log is a durable, partitioned, append-only log. All methods are safe for
 // concurrent use.
 type Log interface {
-	// Append returns nil once every record is durable. On a *PartialError the
+	// Append returns nil once every record is durable. Records of one call
+	// keep their order within a partition. On a *PartialError the
 	// records with a nil entry are durable and the others are not; on any
 	// other error none is known to be. ErrFull and ErrUnavailable are worth a
 	// retry later.
 	Append(ctx context.Context, records []Record) error
 	// Read returns records after from, at least one and at most max, waiting
-	// until there is one or ctx ends. ErrTrimmed when from has been trimmed.
+	// until there is one or ctx ends. An engine may return fewer than there
+	// are, to bound memory. ErrTrimmed when from has been trimmed.
 	Read(ctx context.Context, from Cursor, max int) (Batch, error)
 	// Bounds returns the place of the oldest record kept and the place after
 	// the newest.
 	Bounds(ctx context.Context) (oldest, end Cursor, err error)
+	// Tail returns a place with at most n records after it (when called), n of
+	// them if the log keeps that many and has one partition: where to start
+	// for "the last n".
+	Tail(ctx context.Context, n int) (Cursor, error)
 	// Cursor returns a named cursor; the empty cursor when it was never set.
 	Cursor(ctx context.Context, name string) (Cursor, error)
 	// SetCursor makes a named cursor durable. From then on Trim keeps what
@@ -87,7 +129,8 @@ type Log interface {
 	// DropCursor forgets a named cursor, and so what Trim kept for it.
 	DropCursor(ctx context.Context, name string) error
 	// Trim removes records before the lowest named cursor; nothing when
-	// there is none, unless retention by age is configured.
+	// there is none, unless retention by age is configured. It removes whole
+	// stretches, so some records before the cursor may stay for a while.
 	Trim(ctx context.Context) error
 	Stats() Stats
 	Close() error

@@ -5,9 +5,6 @@
 package settings
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"time"
 )
 
@@ -69,37 +66,40 @@ type Destination struct {
 	Name    string `json:"name,omitempty"`
 	Enabled bool   `json:"enabled"`
 	Mode    Mode   `json:"mode"`
-	// Settings hold plain values; for a secret field, {"$secret": ref}, which
-	// only Store.Secret turns into the value.
+	// Settings hold plain values: string, bool, float64, []any and
+	// map[string]any. A secret field holds {"$secret": ref} or {"$env": name},
+	// which only Store.Secret turns into the value; see Ref.
 	Settings map[string]any `json:"settings"`
 }
 
 // Options are the knobs of a source that are not an integration's. A zero
 // field means "not set here".
 type Options struct {
-	Caching *Caching `json:"caching,omitempty"`
+	Caching *Caching `json:"caching,omitempty" yaml:"caching,omitempty"`
 	// AllowedOrigins are the web origins whose pages may send events
-	// ("https://shop.example", "https://*.shop.example"); empty allows all.
-	AllowedOrigins []string `json:"allowedOrigins,omitempty"`
+	// ("https://shop.example", "https://*.shop.example"); empty allows all,
+	// and so does the one pattern "*", which undoes a workspace's list.
+	AllowedOrigins []string `json:"allowedOrigins,omitempty" yaml:"allowedOrigins,omitempty"`
 	// Address is what is kept of a visitor's IP address: full, truncated, off.
-	Address string `json:"address,omitempty"`
+	Address string `json:"address,omitempty" yaml:"address,omitempty"`
 	// Bots says what becomes of events from known robots: mark, drop.
-	Bots string `json:"bots,omitempty"`
-	// EventsPerSecond limits a source; 0 is unlimited.
-	EventsPerSecond int `json:"eventsPerSecond,omitempty"`
+	Bots string `json:"bots,omitempty" yaml:"bots,omitempty"`
+	// EventsPerSecond limits a source; 0 is unlimited, -1 says so where the
+	// workspace has a limit.
+	EventsPerSecond int `json:"eventsPerSecond,omitempty" yaml:"eventsPerSecond,omitempty"`
 	// RefreshIDCookie lets same-site answers set the anonymous id cookie again,
 	// which outlives what Safari grants a cookie written by a script.
-	RefreshIDCookie *bool `json:"refreshIdCookie,omitempty"`
+	RefreshIDCookie *bool `json:"refreshIdCookie,omitempty" yaml:"refreshIdCookie,omitempty"`
 	// SPA sends a page view on every history change.
-	SPA *bool `json:"spa,omitempty"`
+	SPA *bool `json:"spa,omitempty" yaml:"spa,omitempty"`
 }
 
 // Caching is the Cache-Control of a source's live bundle, in seconds.
 type Caching struct {
-	MaxAge               int `json:"maxAge"`
-	SMaxAge              int `json:"sMaxAge"`
-	StaleWhileRevalidate int `json:"staleWhileRevalidate"`
-	StaleIfError         int `json:"staleIfError"`
+	MaxAge               int `json:"maxAge" yaml:"maxAge"`
+	SMaxAge              int `json:"sMaxAge" yaml:"sMaxAge"`
+	StaleWhileRevalidate int `json:"staleWhileRevalidate" yaml:"staleWhileRevalidate"`
+	StaleIfError         int `json:"staleIfError" yaml:"staleIfError"`
 }
 
 // DefaultCaching is the contract's.
@@ -115,70 +115,9 @@ type Revision struct {
 	Summary string `json:"summary"`
 	// Source is the whole source as of this revision; secrets by reference.
 	Source *Source `json:"source"`
-}
-
-// Snapshot is all settings at one moment: immutable, shared, safe for
-// concurrent use, read without a lock.
-type Snapshot struct {
-	// Seq grows with every committed change.
-	Seq        int64
-	Workspaces []*Workspace
-	Sources    []*Source // deleted ones left out
-
-	byKey  map[string]*Source // active write keys only
-	byID   map[string]*Source
-	wsByID map[string]*Workspace
-}
-
-// NewSnapshot indexes the given state. It keeps the slices.
-func NewSnapshot(seq int64, workspaces []*Workspace, sources []*Source) *Snapshot {
-	s := &Snapshot{Seq: seq, Workspaces: workspaces, Sources: sources,
-		byKey: map[string]*Source{}, byID: map[string]*Source{}, wsByID: map[string]*Workspace{}}
-	for _, w := range workspaces {
-		s.wsByID[w.ID] = w
-	}
-	for _, src := range sources {
-		s.byID[src.ID] = src
-		for _, k := range src.Keys {
-			if k.RetiredAt == nil {
-				s.byKey[k.Key] = src
-			}
-		}
-	}
-	return s
-}
-
-// SourceByKey finds the source of an active write key, or nil.
-func (s *Snapshot) SourceByKey(writeKey string) *Source { return s.byKey[writeKey] }
-
-// SourceByID finds a source, or nil.
-func (s *Snapshot) SourceByID(id string) *Source { return s.byID[id] }
-
-// WorkspaceByID finds a workspace, or nil.
-func (s *Snapshot) WorkspaceByID(id string) *Workspace { return s.wsByID[id] }
-
-// Workspace finds a workspace by slug, or nil.
-func (s *Snapshot) Workspace(slug string) *Workspace {
-	for _, w := range s.Workspaces {
-		if w.Slug == slug {
-			return w
-		}
-	}
-	return nil
-}
-
-// Source finds a source by workspace slug and source slug, or nil.
-func (s *Snapshot) Source(workspace, source string) *Source {
-	w := s.Workspace(workspace)
-	if w == nil {
-		return nil
-	}
-	for _, src := range s.Sources {
-		if src.WorkspaceID == w.ID && src.Slug == source {
-			return src
-		}
-	}
-	return nil
+	// Effective are the options then in force, the workspace's included, so
+	// that a rollback brings back what was live and not only what was written here.
+	Effective Options `json:"effective"`
 }
 
 // Catalog tells settings what integrations exist and what their settings may
@@ -196,122 +135,4 @@ type Catalog interface {
 	Field(slug, key string) (scope string, secret, ok bool)
 	// Names lists every name a page may use for an integration, slug first.
 	Names(slug string) []string
-}
-
-// Change is one thing to do to the settings; the types below are all there are.
-type Change interface{ change() }
-
-// The changes. Slugs match ^[a-z][a-z0-9-]{0,62}$. Pointers: nil leaves as is.
-type (
-	// CreateWorkspace fails with ErrConflict when the slug is taken.
-	CreateWorkspace struct{ Slug, Name string }
-	// UpdateWorkspace makes a revision of every source it touches.
-	UpdateWorkspace struct {
-		Workspace string // slug
-		Name      *string
-		Options   *Options // replaces
-	}
-	// CreateSource makes the source with one production key and revision 1.
-	CreateSource struct {
-		Workspace, Slug, Name string
-		// WriteKey, when given, is kept (a migration, an apply); else made.
-		WriteKey string
-	}
-	// UpdateSource renames or sets options.
-	UpdateSource struct {
-		Workspace, Source string
-		Name              *string
-		Options           *Options // replaces
-	}
-	// DeleteSource stops a source; its record is kept 30 days.
-	DeleteSource struct{ Workspace, Source string }
-	// AddKey gives the source one more write key.
-	AddKey struct{ Workspace, Source, Environment, Key string }
-	// RetireKey makes a key unknown.
-	RetireKey struct{ Workspace, Source, Key string }
-	// PutDestination creates or replaces one destination: the flip. Integration
-	// may be an alias. A nil Settings keeps the present ones; a secret that
-	// is absent, or still masked as it came out, keeps its present value.
-	PutDestination struct {
-		Workspace, Source, Integration, Name string
-		Enabled                              bool
-		Mode                                 Mode // empty: browser, or as it was
-		Settings                             map[string]any
-	}
-	// DeleteDestination removes one.
-	DeleteDestination struct{ Workspace, Source, Integration, Name string }
-	// Rollback makes an older revision's destinations and options live again,
-	// as a new revision.
-	Rollback struct {
-		Workspace, Source string
-		Revision          int64
-	}
-)
-
-func (CreateWorkspace) change()   {}
-func (UpdateWorkspace) change()   {}
-func (CreateSource) change()      {}
-func (UpdateSource) change()      {}
-func (DeleteSource) change()      {}
-func (AddKey) change()            {}
-func (RetireKey) change()         {}
-func (PutDestination) change()    {}
-func (DeleteDestination) change() {}
-func (Rollback) change()          {}
-
-// Store keeps settings. Every implementation passes storetest.
-type Store interface {
-	// Snapshot returns the newest state this process knows. Never nil, never blocks.
-	Snapshot() *Snapshot
-	// Watch sends the newest snapshot now and after each change until ctx
-	// ends. Slow receivers skip states, never the newest one.
-	Watch(ctx context.Context) <-chan *Snapshot
-	// Do applies changes in order in one transaction, all or none, and
-	// returns the snapshot that has them. Each source touched gets one new
-	// numbered revision for the whole transaction. A change that alters
-	// nothing makes no revision. Errors: *Invalid, ErrNotFound, ErrConflict,
-	// ErrUnavailable.
-	Do(ctx context.Context, author string, changes ...Change) (*Snapshot, error)
-	// History lists a source's revisions, newest first, those below before
-	// (0: from the newest), at most limit.
-	History(ctx context.Context, sourceID string, before int64, limit int) ([]Revision, error)
-	// Secret returns the value behind a reference found in a destination's
-	// settings. ErrNotFound when it is gone.
-	Secret(ctx context.Context, ref string) (string, error)
-}
-
-// Errors of a Store. Test with errors.Is; *Invalid with errors.As.
-var (
-	ErrNotFound    = errors.New("not found")
-	ErrConflict    = errors.New("conflict")
-	ErrUnavailable = errors.New("settings store is unavailable")
-)
-
-// Invalid is a change that breaks rules, with every mistake found.
-type Invalid struct{ Problems []Problem }
-
-// Problem is one mistake: where, and what would be right.
-type Problem struct {
-	Path    string `json:"path"` // "settings.token", "slug"
-	Message string `json:"message"`
-}
-
-func (e *Invalid) Error() string {
-	s := "invalid settings"
-	for i, p := range e.Problems {
-		sep := "; "
-		if i == 0 {
-			sep = ": "
-		}
-		s += sep + p.Path + ": " + p.Message
-	}
-	return s
-}
-
-// PublicDestination is what a browser may know of a destination.
-type PublicDestination struct {
-	ID       string          `json:"id"`
-	Slug     string          `json:"slug"`
-	Names    []string        `json:"names"`
-	Settings json.RawMessage `json:"settings"` // browser-scoped, non-secret keys only
 }

@@ -217,3 +217,6 @@ func Author(ctx context.Context) string {
 	author, _ := ctx.Value(authorKey{}).(string)
 	return author
 }
+
+// LinkURL is the address of a one-time sign-in link.
+func LinkURL(console, secret string) string { return console + "/signin?link=" + secret }

@@ -1,0 +1,5 @@
+package api
+
+import "github.com/danielgtaylor/huma/v2"
+
+func (a *API) routeDocument(huma.API) {}

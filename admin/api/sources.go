@@ -1,0 +1,135 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/tagmill/tagmill/settings"
+)
+
+type sourcePath struct {
+	workspacePath
+	Source string `path:"source" doc:"slug of the source" example:"website"`
+}
+
+// ifMatch lets a client refuse to change what somebody else changed meanwhile.
+type ifMatch struct {
+	IfMatch string `header:"If-Match" doc:"the revision this change was made from; 409 when the source has moved on" example:"\"12\""`
+}
+
+type revisionAnswer struct {
+	ETag string `header:"ETag" doc:"the revision, quoted: for If-Match"`
+	Body sourceView
+}
+
+func (a *API) routeSources(h huma.API) {
+	const list = "/api/v1/workspaces/{ws}/sources"
+	huma.Register(h, op("list-sources", http.MethodGet, list, "All sources of a workspace"),
+		func(_ context.Context, in *workspacePath) (*body[[]sourceView], error) {
+			snap := a.Store.Snapshot()
+			w, err := a.workspace(snap, in.Workspace)
+			if err != nil {
+				return nil, a.problem("list-sources", err)
+			}
+			out := []sourceView{}
+			for _, s := range snap.Sources {
+				if s.WorkspaceID == w.ID {
+					out = append(out, a.viewSource(snap, s))
+				}
+			}
+			return &body[[]sourceView]{out}, nil
+		})
+
+	create := op("create-source", http.MethodPost, list, "Create a source, with its first write key")
+	create.DefaultStatus = http.StatusCreated
+	huma.Register(h, create, func(ctx context.Context, in *struct {
+		workspacePath
+		Body struct {
+			newThing
+			WriteKey string `json:"writeKey,omitempty" doc:"a key to keep, from before a migration; else one is made"`
+		}
+	}) (*revisionAnswer, error) {
+		snap, err := a.do(ctx, settings.CreateSource{
+			Workspace: in.Workspace, Slug: in.Body.Slug, Name: in.Body.Name, WriteKey: in.Body.WriteKey,
+		})
+		return a.answerSource("create-source", snap, in.Workspace, in.Body.Slug, err)
+	})
+
+	huma.Register(h, op("get-source", http.MethodGet, "", "A source: settings, revision, write keys"),
+		func(_ context.Context, in *sourcePath) (*revisionAnswer, error) {
+			return a.answerSource("get-source", a.Store.Snapshot(), in.Workspace, in.Source, nil)
+		})
+
+	huma.Register(h, op("update-source", http.MethodPatch, "", "Rename a source or set its options"),
+		func(ctx context.Context, in *struct {
+			sourcePath
+			ifMatch
+			Body patch
+		}) (*revisionAnswer, error) {
+			_, s, err := a.source(in.sourcePath, in.IfMatch)
+			if err != nil {
+				return nil, a.problem("update-source", err)
+			}
+			options, err := in.Body.Options.onto(s.Options)
+			if err != nil {
+				return nil, a.problem("update-source", err)
+			}
+			snap, err := a.do(ctx, settings.UpdateSource{
+				Workspace: in.Workspace, Source: in.Source, Name: in.Body.Name, Options: options,
+			})
+			return a.answerSource("update-source", snap, in.Workspace, in.Source, err)
+		})
+
+	remove := op("delete-source", http.MethodDelete, "", "Stop a source; its record is kept 30 days")
+	remove.DefaultStatus = http.StatusNoContent
+	huma.Register(h, remove, func(ctx context.Context, in *struct {
+		sourcePath
+		ifMatch
+	}) (*struct{}, error) {
+		if _, _, err := a.source(in.sourcePath, in.IfMatch); err != nil {
+			return nil, a.problem("delete-source", err)
+		}
+		if _, err := a.do(ctx, settings.DeleteSource{Workspace: in.Workspace, Source: in.Source}); err != nil {
+			return nil, a.problem("delete-source", err)
+		}
+		return nil, nil
+	})
+}
+
+// source finds a source and checks that it still is at the revision its
+// caller knows, if the caller said one.
+func (a *API) source(p sourcePath, ifMatch string) (*settings.Snapshot, *settings.Source, error) {
+	snap := a.Store.Snapshot()
+	if _, err := a.workspace(snap, p.Workspace); err != nil {
+		return nil, nil, err
+	}
+	s := snap.Source(p.Workspace, p.Source)
+	if s == nil {
+		return nil, nil, notFound("source %q in workspace %q", p.Source, p.Workspace)
+	}
+	if want := strings.Trim(strings.TrimPrefix(strings.TrimSpace(ifMatch), "W/"), `"`); want != "" && want != "*" && want != fmt.Sprint(s.Revision) {
+		return nil, nil, fmt.Errorf("source %q is at revision %d, not %s: look at what changed, then try again: %w", p.Source, s.Revision, want, settings.ErrConflict)
+	}
+	return snap, s, nil
+}
+
+// answerSource answers with a source as it is in a snapshot, or with err.
+func (a *API) answerSource(op string, snap *settings.Snapshot, workspace, source string, err error) (*revisionAnswer, error) {
+	if err != nil {
+		return nil, a.problem(op, err)
+	}
+	s := snap.Source(workspace, source)
+	if s == nil {
+		return nil, a.problem(op, notFound("source %q in workspace %q", source, workspace))
+	}
+	return &revisionAnswer{ETag: etag(s), Body: a.viewSource(snap, s)}, nil
+}
+
+func etag(s *settings.Source) string { return fmt.Sprintf(`"%d"`, s.Revision) }
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }

@@ -26,7 +26,8 @@ type Manifest struct {
 	Modes []string `json:"modes"`
 	// Hosts are the origins the vendor's code is loaded from and talks to, by
 	// CSP directive: script, connect, img, frame, style, font, media. Host
-	// patterns as CSP has them; {key} stands for a setting's value.
+	// patterns as CSP has them; {key} stands for a setting's value, and a
+	// pattern whose setting is empty is left out.
 	Hosts map[string][]string `json:"hosts"`
 	// Cookies and storage keys the vendor sets.
 	Cookies []Cookie `json:"cookies"`
@@ -52,16 +53,27 @@ type Field struct {
 	Label string `json:"label"`
 	Help  string `json:"help,omitempty"`
 	// Type is string, bool, number, enum, list (of strings) or map (string to string).
-	Type     string `json:"type"`
-	Required bool   `json:"required,omitempty"`
-	Default  any    `json:"default,omitempty"`
-	// Pattern is an RE2 expression a string must match to work at all.
+	Type string `json:"type"`
+	// Required fields must be given where the destination's mode needs them
+	// (server-scoped ones only in mode server or both) and ShowIf holds.
+	Required bool `json:"required,omitempty"`
+	// Default applies when no value is given. Without one, the default is the
+	// type's zero: "", false, 0, [] or {}.
+	Default any `json:"default,omitempty"`
+	// Pattern is an RE2 expression a string, or each string of a list, must
+	// match to work at all. It is anchored: ^...$.
 	Pattern string   `json:"pattern,omitempty"`
 	Enum    []string `json:"enum,omitempty"`
+	// Min and Max bound a number.
+	Min *float64 `json:"min,omitempty"`
+	Max *float64 `json:"max,omitempty"`
+	// ShowIf names other settings and the value each must have for this one to
+	// mean anything; elsewhere it is neither asked for nor sent to a browser.
+	ShowIf map[string]string `json:"showIf,omitempty"`
 	// Scope is who may see it: browser, server, both.
 	Scope string `json:"scope"`
 	// Secret values are encrypted at rest, masked on the way out and never in
-	// a browser, whatever the scope.
+	// a browser; their scope is always server.
 	Secret bool `json:"secret,omitempty"`
 	// TestValue is a valid value, used by tests, docs and the demo.
 	TestValue any `json:"testValue"`

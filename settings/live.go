@@ -36,9 +36,19 @@ func (l *Live) Snapshot() *Snapshot { return l.newest.Load() }
 func (l *Live) Publish(s *Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || s.Seq < l.newest.Load().Seq {
-		return
+	if s.Seq >= l.newest.Load().Seq {
+		l.setLocked(s)
 	}
+}
+
+// reset is Publish for a snapshot that counts however old it is.
+func (l *Live) reset(s *Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.setLocked(s)
+}
+
+func (l *Live) setLocked(s *Snapshot) {
 	l.newest.Store(s)
 	for w := range l.watchers {
 		w.replace(s)
@@ -46,7 +56,7 @@ func (l *Live) Publish(s *Snapshot) {
 }
 
 // replace puts s into the one place of the channel, over what was not read yet.
-// Only Publish sends, under mu, so that the place cannot be taken in between.
+// Sends happen under mu alone, so that the place cannot be taken in between.
 func (w *watcher) replace(s *Snapshot) {
 	select {
 	case <-w.ch:

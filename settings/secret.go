@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -159,4 +158,4 @@ func (s *Snapshot) Secret(ref string, sealer *Sealer, env func(name string) (str
 	return sealer.Open(v)
 }
 
-var errNoKey = errors.New("secrets cannot be stored without a secret key: set TAGMILL_SECRET_KEY, or write ${env:NAME}")
+const noKey = "cannot be stored without a secret key: set TAGMILL_SECRET_KEY, or write ${env:NAME}"

@@ -112,7 +112,7 @@ func (s *Snapshot) Effective(src *Source) Options {
 	return Effective(ws, src.Options)
 }
 
-// Without is the snapshot after the given sources were purged, by id.
+// Without is the next snapshot, after the given sources were purged, by id.
 func (s *Snapshot) Without(sourceIDs ...string) *Snapshot {
 	gone := func(id string) bool { return slices.Contains(sourceIDs, id) }
 	sealed := maps.Clone(s.sealed)
@@ -120,5 +120,5 @@ func (s *Snapshot) Without(sourceIDs ...string) *Snapshot {
 	drop := func(list []*Source) []*Source {
 		return slices.DeleteFunc(slices.Clone(list), func(src *Source) bool { return gone(src.ID) })
 	}
-	return newSnapshot(s.Seq, s.Workspaces, drop(s.Sources), drop(s.deleted), sealed)
+	return newSnapshot(s.Seq+1, s.Workspaces, drop(s.Sources), drop(s.deleted), sealed)
 }

@@ -1,0 +1,79 @@
+import { allowed, optionsFor } from './allowed';
+import { runMiddleware, type Middleware } from './middleware';
+import type { Plugin } from './plugins';
+import { within } from './within';
+import type { WireEvent } from './context';
+import type { DestinationConfig, Integration } from './types';
+
+/** One destination of this page: compiled in, or a plugin the page registered. */
+export interface Destination {
+  /** Every name a page may use for it. */
+  names_: string[];
+  /** What _metadata and middleware call it. */
+  name_: string;
+  id_?: string;
+  instance_: Integration;
+  /** Resolves when load has ended, well or not. */
+  loaded_: Promise<unknown>;
+  /** Undefined while loading. */
+  ok_?: boolean;
+  /** The calls on their way to it, one after the other. */
+  queue_: Promise<unknown>;
+  failed_(error: unknown): void;
+  /** Where the page registered it. */
+  plugin_?: Plugin;
+}
+
+export const displayName = (config: DestinationConfig) => config.names[1] || config.slug;
+
+/** Makes an integration and runs its load. A load that takes longer than ten seconds has failed. */
+export function loadDestination(
+  names: string[],
+  name: string,
+  id: string | undefined,
+  make: () => Integration,
+  report: (name: string, error: unknown) => void,
+): Destination {
+  const failed = (error: unknown) => report(names[0], error);
+  const d: Destination = { names_: names, name_: name, id_: id, instance_: undefined!, loaded_: undefined!, queue_: undefined!, failed_: failed };
+  const fail = (e: unknown) => {
+    d.ok_ = false;
+    failed(e);
+  };
+  let loading: any;
+  try {
+    d.instance_ = make();
+    loading = d.instance_.load();
+    if (!loading || !loading.then) d.ok_ = true;
+  } catch (e) {
+    fail(e);
+  }
+  d.queue_ = d.loaded_ =
+    d.ok_ === undefined
+      ? within(Promise.resolve(loading).then(() => true), 10000)
+          .then((loaded) => (loaded ? (d.ok_ = true) : fail(Error('load took longer than 10 s'))))
+          .catch(fail)
+      : Promise.resolve();
+  return d;
+}
+
+/** Does something with a destination when it has loaded and all before is done; not at all if it failed. */
+export function enqueue(d: Destination, act: () => unknown): Promise<unknown> {
+  return (d.queue_ = d.queue_.then(() => d.ok_ && act()).catch(d.failed_));
+}
+
+/** Hands a destination a copy of the event, if it may have it. Never rejects. */
+export function deliver(d: Destination, event: WireEvent, middlewares: Middleware[]): Promise<unknown> {
+  if (d.ok_ === false || !d.instance_[event.type] || !allowed(d.names_, event.integrations)) return Promise.resolve();
+  const copy: WireEvent = JSON.parse(JSON.stringify(event));
+  return enqueue(d, () =>
+    middlewares
+      .reduce<Promise<WireEvent | undefined | void>>(
+        (passed, fn) => passed.then((e) => e && within(runMiddleware(fn, e, { integration: d.name_ }), 10000)),
+        Promise.resolve(copy),
+      )
+      .then((e) => {
+        if (e) return d.instance_[e.type]!(Object.assign(e, { options: optionsFor(d.names_, e.integrations) }));
+      }),
+  );
+}

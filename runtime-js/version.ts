@@ -1,0 +1,2 @@
+/** Of the runtime; sent as context.library.version of each event. */
+export const version = '0.1.0';

@@ -1,0 +1,300 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/tagmill/tagmill/events"
+	"github.com/tagmill/tagmill/events/eventlog"
+	"github.com/valyala/fasthttp"
+)
+
+// work is the memory of one request, used again by others.
+type work struct {
+	batch   events.Batch
+	zip     inflater
+	out     []byte // values of the records
+	ids     []byte // messageIds of the records, one after another
+	idEnds  []int  // where each of them ends
+	records []eventlog.Record
+}
+
+// verdict is what became of a body.
+type verdict struct {
+	status  int
+	message string        // where status is not 200
+	wait    time.Duration // where another try is worth it
+	unknown bool          // the write key is not one of ours
+	source  Source        // zero when unknown
+}
+
+func refused(message string) verdict {
+	return verdict{status: fasthttp.StatusBadRequest, message: message}
+}
+
+func unavailable(message string, wait time.Duration) verdict {
+	return verdict{status: fasthttp.StatusServiceUnavailable, message: message, wait: wait}
+}
+
+// post answers the routes that take events.
+func (c *Collector) post(ctx *fasthttp.RequestCtx, implied events.Type) {
+	// Background, because a request that has been read is finished even while
+	// the server shuts down: fasthttp would cancel its own context then, and
+	// leave the client in doubt about events that are being written.
+	v := c.take(context.Background(), ctx, ctx.PostBody(), implied)
+	if v.unknown {
+		ctx.Response.Header.Set("Tagmill-Error", "unknown-write-key")
+	}
+	switch {
+	case v.status == fasthttp.StatusOK:
+		if v.source.RefreshIDCookie {
+			refreshIDCookie(ctx, string(ctx.Request.Header.Peek("Origin")))
+		}
+		c.succeed(ctx, v.source.Off)
+	case v.wait > 0:
+		c.later(ctx, v.status, v.message, v.wait)
+	default:
+		c.refuse(ctx, v.status, v.message)
+	}
+}
+
+// take makes the events of one body durable.
+func (c *Collector) take(ctx context.Context, req *fasthttp.RequestCtx, body []byte, implied events.Type) verdict {
+	if len(body) == 0 {
+		return refused(errEmptyBody.Error())
+	}
+	w := c.works.Get().(*work)
+	defer c.works.Put(w)
+
+	size, limit := len(body), c.limits.Batch
+	if implied != "" {
+		limit = c.limits.Event
+	}
+	zipped := isGzip(body)
+	if zipped {
+		size += limit
+	}
+	if !c.admit(size) {
+		return unavailable("too much is being received at once; try again", time.Second)
+	}
+	defer c.release(size)
+
+	if zipped {
+		var err error
+		if body, err = w.zip.inflate(body, limit); err != nil {
+			return refused(err.Error())
+		}
+	}
+	if err := w.batch.Decode(body, implied, c.limits); err != nil {
+		return refused(err.Error())
+	}
+	c.metrics.repairs(w.batch.Repairs)
+
+	key := w.batch.WriteKey
+	if len(key) == 0 {
+		key = basicKey(req.Request.Header.Peek("Authorization"))
+	}
+	if len(key) == 0 {
+		return refused("no write key; set writeKey in the body, or send it as the user name of Basic authorization")
+	}
+	writeKey := string(key)
+	source, known := c.sources.Source(writeKey)
+	if !known && len(writeKey) < minKey {
+		return refused("the write key is too short to be one; copy it from the source's settings")
+	}
+	if !known {
+		return c.takeUnknown(ctx, req, w, writeKey)
+	}
+	now := c.now().Truncate(time.Millisecond)
+	if source.EventsPerSecond > 0 {
+		wait, ok := c.limiters.take(source.ID, source.EventsPerSecond, now, max(1, len(w.batch.Events)))
+		if !ok {
+			return verdict{status: fasthttp.StatusTooManyRequests, wait: wait,
+				message: "the source sends more events a second than it may; send fewer, or raise its limit in its settings"}
+		}
+	}
+	accepted := c.fill(w, req, now, writeKey, &source, eventlog.Event)
+	v := c.append(ctx, w)
+	if v.status == fasthttp.StatusOK {
+		v.source = source
+		c.countTaken(w, accepted)
+	}
+	return v
+}
+
+// takeUnknown takes events whose write key no source has. A key may be unknown
+// because it is new and our settings are old: then its events are stored for
+// readers to resolve. The budget keeps strangers from filling the log by it.
+func (c *Collector) takeUnknown(ctx context.Context, req *fasthttp.RequestCtx, w *work, writeKey string) verdict {
+	n := float64(len(w.batch.Events))
+	ok := verdict{status: fasthttp.StatusOK, unknown: true}
+	if c.sources.Fresh() {
+		c.metrics.unknown.notStored.Add(n)
+		return ok
+	}
+	now := c.now().Truncate(time.Millisecond)
+	// What the source keeps of addresses is not known either, so: nothing.
+	accepted := c.fill(w, req, now, writeKey, &Source{Address: events.AddressOff}, eventlog.Unresolved)
+	w.records = w.records[:accepted] // events come first; discards of strangers are not kept
+	if accepted == 0 {
+		return ok
+	}
+	_, within := take(c.unresolvedEvents, now, accepted)
+	if within {
+		_, within = take(c.unresolvedBytes, now, len(w.out))
+	}
+	if !within {
+		c.metrics.unknown.overBudget.Add(n)
+		return ok
+	}
+	v := c.append(ctx, w)
+	v.unknown = true
+	if v.status == fasthttp.StatusOK {
+		c.metrics.unknown.stored.Add(float64(accepted))
+	}
+	return v
+}
+
+// fill makes w.records of w.batch: the good events first, of the given kind,
+// then the discards. It returns how many are good.
+func (c *Collector) fill(w *work, req *fasthttp.RequestCtx, now time.Time, writeKey string, source *Source, kind eventlog.Kind) int {
+	h := &req.Request.Header
+	origin, userAgent := h.Peek("Origin"), h.UserAgent()
+	stamp := events.Stamp{
+		ReceivedAt: now,
+		WriteKey:   writeKey,
+		Client:     isClient(origin, userAgent),
+		Address:    source.Address,
+		UserAgent:  userAgent[:min(len(userAgent), maxUserAgent)],
+		IP:         c.senderAddress(req, source.Address),
+	}
+	w.out, w.ids, w.idEnds, w.records = w.out[:0], w.ids[:0], w.idEnds[:0], w.records[:0]
+	b := &w.batch
+	allowed := originAllowed(source.AllowedOrigins, string(origin))
+	requestBot := stamp.Client && isBot(userAgent)
+
+	// Events of one request mostly have one user agent, the request's own.
+	lastUserAgent, lastBot := userAgent, requestBot
+	if !stamp.Client {
+		lastUserAgent, lastBot = nil, false
+	}
+	for i := range b.Events {
+		e := &b.Events[i]
+		if !bytes.Equal(e.UserAgent, lastUserAgent) {
+			lastUserAgent, lastBot = e.UserAgent, isBot(e.UserAgent)
+		}
+		bot := requestBot || lastBot && len(e.UserAgent) > 0
+		switch {
+		case e.Code != "":
+		case !allowed:
+			e.Code = events.OriginNotAllowed
+		case bot && source.Bots == BotsDrop:
+			e.Code = events.Bot
+		default:
+			stamp.Bot = bot
+			from := len(w.out)
+			w.out = b.AppendEvent(w.out, e, &stamp)
+			w.add(kind, from, e, &stamp)
+		}
+	}
+	stamp.Bot = false
+	accepted := len(w.records)
+	for i := range b.Events {
+		if e := &b.Events[i]; e.Code != "" {
+			from := len(w.out)
+			w.out = b.AppendDiscard(w.out, e, e.Code, &stamp)
+			w.add(eventlog.Discard, from, e, &stamp)
+		}
+	}
+	var none events.Event
+	if b.Code != "" {
+		from := len(w.out)
+		w.out = events.AppendDiscarded(w.out, b.Code, 0, &stamp)
+		w.add(eventlog.Discard, from, &none, &stamp)
+	}
+	if b.Excess > 0 {
+		from := len(w.out)
+		w.out = events.AppendDiscarded(w.out, events.TooManyEvents, b.Excess, &stamp)
+		w.add(eventlog.Discard, from, &none, &stamp)
+	}
+	w.nameRecords()
+	return accepted
+}
+
+// maxUserAgent is how much of a User-Agent header, in bytes, is kept.
+const maxUserAgent = 1024
+
+func (c *Collector) senderAddress(req *fasthttp.RequestCtx, a events.Address) netip.Addr {
+	if a == events.AddressOff {
+		return netip.Addr{}
+	}
+	return c.address(req)
+}
+
+// add makes a record of w.out from there on. Should w.out move as it grows,
+// the value keeps the memory it was written to.
+func (w *work) add(kind eventlog.Kind, from int, e *events.Event, stamp *events.Stamp) {
+	w.records = append(w.records, eventlog.Record{
+		Kind:       kind,
+		Key:        events.Key(stamp.WriteKey, e.AnonymousID, e.UserID, e.MessageID),
+		WriteKey:   stamp.WriteKey,
+		ReceivedAt: stamp.ReceivedAt,
+		Value:      w.out[from:len(w.out):len(w.out)],
+	})
+	w.ids = append(w.ids, e.MessageID...)
+	w.idEnds = append(w.idEnds, len(w.ids))
+}
+
+// nameRecords gives the records their messageIds: all of them are parts of one
+// string, so that a request asks for memory once and not for every event.
+func (w *work) nameRecords() {
+	ids, lo := string(w.ids), 0
+	for i, hi := range w.idEnds {
+		w.records[i].MessageID = ids[lo:hi]
+		lo = hi
+	}
+}
+
+// append makes w.records durable.
+func (c *Collector) append(ctx context.Context, w *work) verdict {
+	start := time.Now()
+	err := c.log.Append(ctx, w.records)
+	c.metrics.append.Observe(time.Since(start).Seconds())
+	if c.failing.Swap(err != nil) != (err != nil) {
+		// Said when it begins and when it ends: every request would be a flood.
+		if err != nil {
+			c.logger.Error("events are refused: the log takes none", "room", "collector", "error", err)
+		} else {
+			c.logger.Info("events are taken again", "room", "collector")
+		}
+	}
+	switch {
+	case err == nil:
+		return verdict{status: fasthttp.StatusOK}
+	case errors.Is(err, eventlog.ErrFull):
+		return unavailable("the event log is full; nothing was lost, send again later", 30*time.Second)
+	default:
+		// A partial success too: sent again, the events that are durable
+		// already are known by their messageId.
+		return unavailable("the events could not be made durable; send them again", 2*time.Second)
+	}
+}
+
+func (c *Collector) countTaken(w *work, accepted int) {
+	c.metrics.accepted.Add(float64(accepted))
+	if accepted == len(w.records) {
+		return
+	}
+	for i := range w.batch.Events {
+		if code := w.batch.Events[i].Code; code != "" {
+			c.metrics.discarded[code].Inc()
+		}
+	}
+	if w.batch.Code != "" {
+		c.metrics.discarded[w.batch.Code].Inc()
+	}
+	c.metrics.discarded[events.TooManyEvents].Add(float64(w.batch.Excess))
+}

@@ -85,3 +85,19 @@ func ParseCursor(c Cursor, logID string) (Position, error) {
 	}
 	return p, nil
 }
+
+// CheckCursorName returns an error for a name that no engine takes: empty,
+// longer than 200 bytes, or with anything but letters, digits and -_.:/ in it.
+func CheckCursorName(name string) error {
+	if name == "" || len(name) > 200 {
+		return fmt.Errorf("cursor name %q: must have 1 to 200 characters", name)
+	}
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.:/", c) >= 0:
+		default:
+			return fmt.Errorf("cursor name %q: character %q; letters, digits and -_.:/ are allowed", name, c)
+		}
+	}
+	return nil
+}

@@ -35,11 +35,13 @@ var (
 	botsChoices    = []string{"mark", "drop"}
 )
 
+// cachingFields is Caching without its methods, for decoding into.
+type cachingFields Caching
+
 // UnmarshalJSON takes the contract's figure for each field left out, so that
 // {"maxAge": 300} does not silently set the others to 0.
 func (c *Caching) UnmarshalJSON(b []byte) error {
-	type plain Caching
-	p := plain(DefaultCaching)
+	p := cachingFields(DefaultCaching)
 	if err := json.Unmarshal(b, &p); err != nil {
 		return err
 	}
@@ -49,8 +51,7 @@ func (c *Caching) UnmarshalJSON(b []byte) error {
 
 // UnmarshalYAML is UnmarshalJSON for documents.
 func (c *Caching) UnmarshalYAML(decode func(any) error) error {
-	type plain Caching
-	p := plain(DefaultCaching)
+	p := cachingFields(DefaultCaching)
 	if err := decode(&p); err != nil {
 		return err
 	}

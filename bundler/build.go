@@ -77,7 +77,10 @@ func options(in Input, plugin api.Plugin) api.BuildOptions {
 
 // entry is the first module: it hands the configuration and the integrations
 // switched on to the runtime. Names are numbered because a slug may be a word
-// of the language ("new").
+// of the language ("new"). Where a page defines __tagmill_check it is given the
+// factories and returns what to start with: that is how a bundle is watched
+// when it is run before going live, in the very bytes that go live. Object is
+// the identity for objects.
 func entry(in Input) string {
 	var imports, factories strings.Builder
 	for i, slug := range slugs(in) {
@@ -87,7 +90,7 @@ func entry(in Input) string {
 	return "import { start } from \"@tagmill/runtime/start\";\n" +
 		"import config from \"tagmill:config\";\n" +
 		imports.String() +
-		"start(config, { " + factories.String() + "});\n"
+		"start(config, (window.__tagmill_check || Object)({ " + factories.String() + "}));\n"
 }
 
 // configJSON is the Config of runtime-js/types.ts. esbuild's JSON loader makes

@@ -1,13 +1,17 @@
 package bundler
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Prices measures what each integration of an input adds: the bundle minus the
 // bundle without it, both in final compression. It builds once per integration
 // and once more, about 30 ms each: for the background, never for a flip.
 // "runtime" is the bundle with no destination at all. A negative share is
-// possible, if rare: compression is not a sum. Errors: as Build.
-func (b *Bundler) Prices(in Input) (map[string]Share, error) {
+// possible, if rare: compression is not a sum. It looks at ctx between builds.
+// Errors: as Build, and the context's.
+func (b *Bundler) Prices(ctx context.Context, in Input) (map[string]Share, error) {
 	in, err := b.normalize(in)
 	if err != nil {
 		return nil, err
@@ -18,6 +22,9 @@ func (b *Bundler) Prices(in Input) (map[string]Share, error) {
 	}
 	shares := map[string]Share{}
 	for _, slug := range slugs(in) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		rest, err := b.size(in, slug)
 		if err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -55,7 +56,7 @@ func run(root string, debug, prices bool, out string) error {
 	}
 	report := bundle.Report.Measured(bundler.Compress(bundle.JS, true))
 	if prices {
-		if report.Integrations, err = b.Prices(in); err != nil {
+		if report.Integrations, err = b.Prices(context.Background(), in); err != nil {
 			return err
 		}
 	}

@@ -82,7 +82,7 @@ func (b *Batch) Decode(body []byte, implied Type, limits Limits) error {
 	// object. It is read in one pass, and copied from where it lies. The
 	// others are rewritten into such a body first.
 	err := b.read(body, implied)
-	if err == nil || errors.Is(err, ErrTooDeep) {
+	if !errors.Is(err, ErrSyntax) {
 		return err
 	}
 	var repairs Repairs
@@ -142,13 +142,20 @@ func (b *Batch) read(body []byte, implied Type) error {
 	case !errors.Is(err, io.EOF):
 		return syntaxError(err)
 	}
-	b.settle()
-	return nil
+	return b.settle()
 }
+
+// maxMerged bounds, in multiples of Limits.Batch, what an envelope's context
+// and integrations may become once each event has its copy of them.
+const maxMerged = 8
 
 // settle does what can only be done once the whole body is read: an envelope's
 // members may follow its events.
-func (b *Batch) settle() {
+func (b *Batch) settle() error {
+	if shared := b.sharedBytes(); shared*len(b.Events) > maxMerged*b.limits.Batch {
+		return fmt.Errorf("%w: its context and integrations (%d bytes) would be copied into %d events; send them with smaller batches",
+			ErrTooLarge, shared, len(b.Events))
+	}
 	if len(b.WriteKey) == 0 {
 		for i := range b.Events {
 			if len(b.Events[i].WriteKey) > 0 {
@@ -158,13 +165,23 @@ func (b *Batch) settle() {
 		}
 	}
 	if b.sentText.empty() {
-		return
+		return nil
 	}
 	for i := range b.Events {
 		if e := &b.Events[i]; e.sentText.empty() {
 			e.sentAt, e.sentText = b.sentAt, b.sentText
 		}
 	}
+	return nil
+}
+
+// sharedBytes is how much of the envelope goes into each event.
+func (b *Batch) sharedBytes() int {
+	n := len(b.bytes(b.integrations))
+	for _, m := range b.context[b.envContext.lo:b.envContext.hi] {
+		n += len(b.bytes(m.name)) + len(b.bytes(m.value))
+	}
+	return n
 }
 
 func (b *Batch) readEnvelope() error {

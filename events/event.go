@@ -101,8 +101,9 @@ type Event struct {
 	context      span // indexes into Batch.context
 	integrations span // raw value
 	consent      span // raw value of context.consent
+	channel      span // JSON string
+	otherType    span // raw value of a type that is none of the six
 	direct       bool // context.direct: a server asks for its own address to be kept
-	hasChannel   bool
 }
 
 // span is a half-open range: of bytes in a body, or of indexes.

@@ -130,6 +130,8 @@ func (b *Batch) set(e *Event, s *seen, m member) {
 				return
 			}
 		}
+		e.otherType = m.value
+		return
 	case fieldMessageID:
 		switch {
 		case kind == '"':
@@ -185,10 +187,10 @@ func (b *Batch) set(e *Event, s *seen, m member) {
 		}
 		return
 	case fieldChannel:
-		if kind != '"' {
-			return
+		if kind == '"' {
+			e.channel = m.value
 		}
-		e.hasChannel = true
+		return
 	case fieldIntegrations:
 		if kind != 'n' {
 			e.integrations = m.value

@@ -44,6 +44,10 @@ func (b *Batch) AppendEvent(dst []byte, e *Event, s *Stamp) []byte {
 		dst = append(dst, `"type":"`...)
 		dst = append(dst, e.Type...)
 		dst = append(dst, `",`...)
+	} else if !e.otherType.empty() { // to be discarded, but to be seen
+		dst = append(dst, `"type":`...)
+		dst = append(dst, b.bytes(e.otherType)...)
+		dst = append(dst, ',')
 	}
 	dst = append(dst, `"messageId":`...)
 	dst = quote(dst, e.MessageID)
@@ -56,12 +60,14 @@ func (b *Batch) AppendEvent(dst []byte, e *Event, s *Stamp) []byte {
 	dst = append(dst, '}')
 	dst = b.appendIntegrations(dst, e)
 	dst = b.appendTimes(dst, e, s)
-	if !e.hasChannel {
-		if s.Client {
-			dst = append(dst, `,"channel":"client"`...)
-		} else {
-			dst = append(dst, `,"channel":"server"`...)
-		}
+	dst = append(dst, `,"channel":`...)
+	switch {
+	case !e.channel.empty():
+		dst = append(dst, b.bytes(e.channel)...)
+	case s.Client:
+		dst = append(dst, `"client"`...)
+	default:
+		dst = append(dst, `"server"`...)
 	}
 	dst = append(dst, `,"writeKey":`...)
 	dst = quote(dst, s.WriteKey)

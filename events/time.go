@@ -84,9 +84,10 @@ func corrected(receivedAt, original, sentAt time.Time) time.Time {
 	if sentAt.IsZero() {
 		return original
 	}
-	t := receivedAt.Add(-sentAt.Sub(original)) // Sub saturates at 292 years
-	if !plausible(t) {
+	const century = 100 * 365 * 24 * time.Hour
+	distance := sentAt.Sub(original) // ends at 292 years
+	if distance.Abs() > century {
 		return receivedAt
 	}
-	return t
+	return receivedAt.Add(-distance)
 }

@@ -118,7 +118,7 @@ type Collector struct {
 
 	works   sync.Pool   // of *work
 	failing atomic.Bool // the last Append failed
-	csp   cspCounter
+	csp     cspCounter
 }
 
 // New makes a Collector.

@@ -39,6 +39,10 @@ func unavailable(message string, wait time.Duration) verdict {
 	return verdict{status: fasthttp.StatusServiceUnavailable, message: message, wait: wait}
 }
 
+func busy() verdict {
+	return unavailable("too much is being received at once; try again", time.Second)
+}
+
 // post answers the routes that take events.
 func (c *Collector) post(ctx *fasthttp.RequestCtx, implied events.Type) {
 	// Background, because a request that has been read is finished even while
@@ -78,7 +82,7 @@ func (c *Collector) take(ctx context.Context, req *fasthttp.RequestCtx, body []b
 		size += limit
 	}
 	if !c.admit(size) {
-		return unavailable("too much is being received at once; try again", time.Second)
+		return busy()
 	}
 	defer c.release(size)
 
@@ -102,8 +106,8 @@ func (c *Collector) take(ctx context.Context, req *fasthttp.RequestCtx, body []b
 	}
 	writeKey := string(key)
 	source, known := c.sources.Source(writeKey)
-	if !known && len(writeKey) < minKey {
-		return refused("the write key is too short to be one; copy it from the source's settings")
+	if !known && (len(writeKey) < minKey || len(writeKey) > maxKey) {
+		return refused("the write key is too short or too long to be one; copy it from the source's settings")
 	}
 	if !known {
 		return c.takeUnknown(ctx, req, w, writeKey)
@@ -117,6 +121,11 @@ func (c *Collector) take(ctx context.Context, req *fasthttp.RequestCtx, body []b
 		}
 	}
 	accepted := c.fill(w, req, now, writeKey, &source, eventlog.Event)
+	// What was written for a body can be many times the body.
+	if !c.admit(len(w.out)) {
+		return busy()
+	}
+	defer c.release(len(w.out))
 	v := c.append(ctx, w)
 	if v.status == fasthttp.StatusOK {
 		v.source = source
@@ -225,7 +234,7 @@ func (c *Collector) fill(w *work, req *fasthttp.RequestCtx, now time.Time, write
 }
 
 // maxUserAgent is how much of a User-Agent header, in bytes, is kept.
-const maxUserAgent = 1024
+const maxUserAgent = 512
 
 func (c *Collector) senderAddress(req *fasthttp.RequestCtx, a events.Address) netip.Addr {
 	if a == events.AddressOff {

@@ -5,9 +5,12 @@ import (
 	"encoding/base64"
 )
 
-// minKey is the shortest unknown write key that is taken for one: anything
-// shorter is a mistake that its sender should hear of.
-const minKey = 4
+// An unknown write key of fewer or more bytes is a mistake that its sender
+// should hear of.
+const (
+	minKey = 4
+	maxKey = 256
+)
 
 // basicKey reads the write key from an Authorization header: the user name of
 // Basic, with the colon or, as some clients have it, without. Other schemes

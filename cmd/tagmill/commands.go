@@ -7,8 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/tagmill/tagmill/app"
 )
 
 // commands is the whole command line. Every flag of serve is also an
@@ -48,6 +51,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.DefaultEnvars("TAGMILL"),
+		defaults(),
 		kong.Writers(out, errOut),
 		kong.Exit(func(code int) { exit = &exitStatus{code} }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -80,6 +84,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return err
 	}
 	return kctx.Run()
+}
+
+// defaults fills the ${names} in flags' defaults from the one place that has them.
+func defaults() kong.Vars {
+	d := app.DefaultConfig()
+	return kong.Vars{
+		"data": d.Data, "edge": d.Edge, "admin": d.Admin, "demo": d.Demo,
+		"settings_url": d.SettingsURL, "log_url": d.LogURL,
+		"in_flight_bytes": strconv.FormatInt(d.InFlightBytes, 10),
+		"drain_timeout":   d.DrainTimeout.String(),
+	}
 }
 
 type logFlags struct {

@@ -90,7 +90,7 @@ func serveFlagNames() []string {
 	var cli struct {
 		Serve serveCmd `cmd:""`
 	}
-	parser := kong.Must(&cli)
+	parser := kong.Must(&cli, defaults())
 	var names []string
 	for _, group := range parser.Model.Leaves(true)[0].AllFlags(true) {
 		for _, f := range group {

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"github.com/tagmill/tagmill/admin/api"
+	"github.com/tagmill/tagmill/bundler/publish"
+	"github.com/tagmill/tagmill/cdn"
+	"github.com/tagmill/tagmill/snippets"
+)
+
+// pasting writes what customers paste; the console's Snippets.
+type pasting struct{ publicURL string }
+
+func (p pasting) Inline(writeKey string) (string, error) {
+	return snippets.Render(snippets.Options{WriteKey: writeKey, PublicURL: p.publicURL})
+}
+
+func (p pasting) External(writeKey string) (html, js, cspHash string, err error) {
+	e, err := snippets.External(snippets.Options{WriteKey: writeKey, PublicURL: p.publicURL})
+	return e.HTML, e.JS, e.CSPHash, err
+}
+
+// apiSnippets is pasting in the words of the API.
+type apiSnippets struct{ pasting }
+
+func (s apiSnippets) External(writeKey string) (api.ExternalSnippet, error) {
+	html, js, cspHash, err := s.pasting.External(writeKey)
+	return api.ExternalSnippet{HTML: html, JS: js, CSPHash: cspHash}, err
+}
+
+// scripts is the publisher in the words of the API.
+type scripts struct{ *publish.Publisher }
+
+func (s scripts) Script(writeKey string) (js []byte, etag string, ok bool) {
+	b, err := s.Bundle(writeKey)
+	if err != nil {
+		return nil, "", false
+	}
+	return b.Encodings.Identity, cdn.ETag(b.Encodings.Brotli, cdn.Brotli), true
+}

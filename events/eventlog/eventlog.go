@@ -20,6 +20,19 @@ const (
 	Unresolved Kind = 3 // an event whose write key this collector's stale settings did not know; readers resolve it
 )
 
+// String returns "event", "discard" or "unresolved", the name in dumps and views.
+func (k Kind) String() string {
+	switch k {
+	case Event:
+		return "event"
+	case Discard:
+		return "discard"
+	case Unresolved:
+		return "unresolved"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
 // Record is one entry. Append reads it and keeps nothing of it after it returns.
 type Record struct {
 	Kind Kind

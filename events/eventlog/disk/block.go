@@ -73,6 +73,7 @@ type header struct {
 	appendTime int64 // microseconds
 	cursorsAt  int64
 	rawSize    uint32
+	stored     int // bytes of the whole block; set by openBlock
 }
 
 // next is the offset after the block's last record.
@@ -136,6 +137,7 @@ func openBlock(b []byte) (header, []byte, error) {
 		appendTime: int64(binary.LittleEndian.Uint64(b[16:])),
 		cursorsAt:  int64(binary.LittleEndian.Uint64(b[24:])),
 		rawSize:    binary.LittleEndian.Uint32(b[32:]),
+		stored:     len(b),
 	}
 	if h.base < 0 || h.base > math.MaxInt64-int64(h.count) || (h.holds != holdsRecords && h.holds != holdsCursors) {
 		return header{}, nil, fmt.Errorf("%w: impossible header", errDamaged)

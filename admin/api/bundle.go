@@ -47,7 +47,7 @@ type bundleReport struct {
 func (a *API) routeBundle(h huma.API) {
 	huma.Register(h, op("get-bundle", http.MethodGet, "/bundle", "What is live, since when, and what it costs a page"),
 		func(_ context.Context, in *sourcePath) (*body[bundleReport], error) {
-			snap, s, err := a.source(*in, "")
+			snap, s, err := a.source(*in)
 			if err != nil {
 				return nil, a.problem("get-bundle", err)
 			}
@@ -60,7 +60,7 @@ func (a *API) routeBundle(h huma.API) {
 		sourcePath
 		Key string `query:"key" doc:"the write key; the source's first when absent"`
 	}) (*text, error) {
-		_, s, err := a.source(in.sourcePath, "")
+		_, s, err := a.source(in.sourcePath)
 		if err != nil {
 			return nil, a.problem("get-bundle-script", err)
 		}

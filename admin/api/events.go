@@ -47,7 +47,7 @@ func (a *API) routeEvents(h huma.API) {
 		Backlog     int    `query:"backlog" minimum:"0" maximum:"500" default:"50" doc:"how many recent events come first, at most"`
 		LastEventID string `header:"Last-Event-ID"`
 	}) (*huma.StreamResponse, error) {
-		_, s, err := a.source(in.sourcePath, "")
+		_, s, err := a.source(in.sourcePath)
 		if err != nil {
 			return nil, a.problem("watch-events", err)
 		}

@@ -42,7 +42,7 @@ type flipped struct {
 func (a *API) routeIntegrations(h huma.API) {
 	huma.Register(h, op("get-integration", http.MethodGet, "/integrations/{integration}", "One integration of a source"),
 		func(_ context.Context, in *integrationPath) (*flipped, error) {
-			_, s, err := a.source(in.sourcePath, "")
+			_, s, err := a.source(in.sourcePath)
 			if err != nil {
 				return nil, a.problem("get-integration", err)
 			}
@@ -59,7 +59,7 @@ func (a *API) routeIntegrations(h huma.API) {
 			ifMatch
 			Body flip
 		}) (*flipped, error) {
-			_, s, err := a.source(in.sourcePath, in.IfMatch)
+			_, s, err := a.source(in.sourcePath)
 			if err != nil {
 				return nil, a.problem("put-integration", err)
 			}
@@ -74,7 +74,7 @@ func (a *API) routeIntegrations(h huma.API) {
 			if in.Body.Enabled != nil {
 				enabled = *in.Body.Enabled
 			}
-			snap, err := a.do(ctx, settings.PutDestination{
+			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.PutDestination{
 				Workspace: in.Workspace, Source: in.Source, Integration: slug, Name: name,
 				Enabled: enabled, Mode: in.Body.Mode, Settings: in.Body.Settings,
 			})
@@ -93,14 +93,11 @@ func (a *API) routeIntegrations(h huma.API) {
 				Revision int64 `json:"revision" doc:"the source's new revision"`
 			}
 		}, error) {
-			if _, _, err := a.source(in.sourcePath, in.IfMatch); err != nil {
-				return nil, a.problem("delete-integration", err)
-			}
 			slug, name, err := a.split(in.integrationPath)
 			if err != nil {
 				return nil, a.problem("delete-integration", err)
 			}
-			snap, err := a.do(ctx, settings.DeleteDestination{Workspace: in.Workspace, Source: in.Source, Integration: slug, Name: name})
+			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.DeleteDestination{Workspace: in.Workspace, Source: in.Source, Integration: slug, Name: name})
 			if err != nil {
 				return nil, a.problem("delete-integration", err)
 			}

@@ -19,7 +19,7 @@ func (a *API) routeKeys(h huma.API) {
 			Key         string `json:"key,omitempty" doc:"a key to keep; else one is made"`
 		} `required:"false"`
 	}) (*body[settings.WriteKey], error) {
-		_, before, err := a.source(in.sourcePath, "")
+		_, before, err := a.source(in.sourcePath)
 		if err != nil {
 			return nil, a.problem("add-key", err)
 		}
@@ -43,7 +43,7 @@ func (a *API) routeKeys(h huma.API) {
 		if key == "" {
 			return nil, a.problem(op, invalid("key", "say which write key to retire"))
 		}
-		if _, _, err := a.source(p, ""); err != nil {
+		if _, _, err := a.source(p); err != nil {
 			return nil, a.problem(op, err)
 		}
 		if _, err := a.do(ctx, settings.RetireKey{Workspace: p.Workspace, Source: p.Source, Key: key}); err != nil {

@@ -22,7 +22,7 @@ func (a *API) routeRevisions(h huma.API) {
 			Link string `header:"Link" doc:"rel=next: the next page, absent on the last"`
 			Body []revisionView
 		}, error) {
-			_, s, err := a.source(in.sourcePath, "")
+			_, s, err := a.source(in.sourcePath)
 			if err != nil {
 				return nil, a.problem("list-revisions", err)
 			}
@@ -58,10 +58,7 @@ func (a *API) routeRevisions(h huma.API) {
 				Revision int64 `json:"revision" minimum:"1" doc:"the revision to go back to"`
 			}
 		}) (*revisionAnswer, error) {
-			if _, _, err := a.source(in.sourcePath, in.IfMatch); err != nil {
-				return nil, a.problem("rollback", err)
-			}
-			snap, err := a.do(ctx, settings.Rollback{Workspace: in.Workspace, Source: in.Source, Revision: in.Body.Revision})
+			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.Rollback{Workspace: in.Workspace, Source: in.Source, Revision: in.Body.Revision})
 			return a.answerSource("rollback", snap, in.Workspace, in.Source, err)
 		})
 }

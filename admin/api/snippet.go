@@ -12,16 +12,10 @@ import (
 type Snippets interface {
 	// Inline is the script element with the loader in it.
 	Inline(writeKey string) (html string, err error)
-	// External is the loader as a file for a page whose policy allows no
-	// inline script.
-	External(writeKey string) (ExternalSnippet, error)
-}
-
-// ExternalSnippet is the loader as a file of the customer's own.
-type ExternalSnippet struct {
-	HTML    string // the elements that load the file
-	JS      string // the file
-	CSPHash string // 'sha256-...', for script-src
+	// External is the loader as a file of the customer's own, for pages whose
+	// policy allows no inline script: the elements that load it, the file, and
+	// what allows it in a script-src ('sha256-...').
+	External(writeKey string) (html, js, cspHash string, err error)
 }
 
 type snippetAnswer struct {
@@ -40,7 +34,7 @@ func (a *API) routeSnippet(h huma.API) {
 		Key    string `query:"key" doc:"the write key; the source's first when absent"`
 		Accept string `header:"Accept" hidden:"true"`
 	}) (*huma.StreamResponse, error) {
-		_, s, err := a.source(in.sourcePath, "")
+		_, s, err := a.source(in.sourcePath)
 		if err != nil {
 			return nil, a.problem("get-snippet", err)
 		}
@@ -49,12 +43,11 @@ func (a *API) routeSnippet(h huma.API) {
 			return nil, a.problem("get-snippet", err)
 		}
 		if in.Form == "external" {
-			x, err := a.Snippet.External(out.WriteKey)
-			if err != nil {
-				return nil, a.problem("get-snippet", err)
-			}
-			out.HTML, out.JS, out.CSPHash = x.HTML, x.JS, x.CSPHash
-		} else if out.HTML, err = a.Snippet.Inline(out.WriteKey); err != nil {
+			out.HTML, out.JS, out.CSPHash, err = a.Snippet.External(out.WriteKey)
+		} else {
+			out.HTML, err = a.Snippet.Inline(out.WriteKey)
+		}
+		if err != nil {
 			return nil, a.problem("get-snippet", err)
 		}
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -71,15 +72,18 @@ func (a *API) routeSources(h huma.API) {
 			ifMatch
 			Body patch
 		}) (*revisionAnswer, error) {
-			_, s, err := a.source(in.sourcePath, in.IfMatch)
+			_, s, err := a.source(in.sourcePath)
 			if err != nil {
 				return nil, a.problem("update-source", err)
+			}
+			if in.IfMatch == "" { // a patch is made from what is there now
+				in.IfMatch = etag(s)
 			}
 			options, err := in.Body.Options.onto(s.Options)
 			if err != nil {
 				return nil, a.problem("update-source", err)
 			}
-			snap, err := a.do(ctx, settings.UpdateSource{
+			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.UpdateSource{
 				Workspace: in.Workspace, Source: in.Source, Name: in.Body.Name, Options: options,
 			})
 			return a.answerSource("update-source", snap, in.Workspace, in.Source, err)
@@ -91,31 +95,36 @@ func (a *API) routeSources(h huma.API) {
 		sourcePath
 		ifMatch
 	}) (*struct{}, error) {
-		if _, _, err := a.source(in.sourcePath, in.IfMatch); err != nil {
-			return nil, a.problem("delete-source", err)
-		}
-		if _, err := a.do(ctx, settings.DeleteSource{Workspace: in.Workspace, Source: in.Source}); err != nil {
+		if _, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.DeleteSource{Workspace: in.Workspace, Source: in.Source}); err != nil {
 			return nil, a.problem("delete-source", err)
 		}
 		return nil, nil
 	})
 }
 
-// source finds a source and checks that it still is at the revision its
-// caller knows, if the caller said one.
-func (a *API) source(p sourcePath, ifMatch string) (*settings.Snapshot, *settings.Source, error) {
+func (a *API) source(p sourcePath) (*settings.Snapshot, *settings.Source, error) {
 	snap := a.Store.Snapshot()
 	if _, err := a.workspace(snap, p.Workspace); err != nil {
 		return nil, nil, err
 	}
-	s := snap.Source(p.Workspace, p.Source)
-	if s == nil {
-		return nil, nil, notFound("source %q in workspace %q", p.Source, p.Workspace)
+	if s := snap.Source(p.Workspace, p.Source); s != nil {
+		return snap, s, nil
 	}
-	if want := strings.Trim(strings.TrimPrefix(strings.TrimSpace(ifMatch), "W/"), `"`); want != "" && want != "*" && want != fmt.Sprint(s.Revision) {
-		return nil, nil, fmt.Errorf("source %q is at revision %d, not %s: look at what changed, then try again: %w", p.Source, s.Revision, want, settings.ErrConflict)
+	return nil, nil, notFound("source %q in workspace %q", p.Source, p.Workspace)
+}
+
+// change applies a change to a source in the name of the request's author, if
+// the source still is at the revision that the client knows, when it said one.
+func (a *API) change(ctx context.Context, p sourcePath, m ifMatch, change settings.Change) (*settings.Snapshot, error) {
+	tag := strings.TrimSpace(m.IfMatch)
+	if tag == "" || tag == "*" {
+		return a.do(ctx, change)
 	}
-	return snap, s, nil
+	revision, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), 10, 64)
+	if err != nil {
+		return nil, huma.Error400BadRequest(`If-Match must be a revision in quotes, such as "12"`)
+	}
+	return a.do(ctx, settings.ExpectRevision{Workspace: p.Workspace, Source: p.Source, Revision: revision}, change)
 }
 
 // answerSource answers with a source as it is in a snapshot, or with err.

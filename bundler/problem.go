@@ -46,15 +46,17 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
 }
 
+// asPath turns esbuild's names of virtual files, namespace:path, wherever they
+// stand in a message, into paths of the repository.
+var asPath = strings.NewReplacer(runtimeSpace+":", runtimeSpace+"/", integrationSpace+":", integrationSpace+"/")
+
 func problems(messages []api.Message) []Problem {
 	list := make([]Problem, 0, len(messages))
 	for _, m := range messages {
-		p := Problem{Text: m.Text}
+		p := Problem{Text: asPath.Replace(m.Text)}
 		if at := m.Location; at != nil {
-			// esbuild writes a virtual file as namespace:path.
-			file := strings.TrimPrefix(at.File, at.Namespace+":")
-			p.File, p.Line, p.Column, p.Code = at.Namespace+"/"+file, at.Line, at.Column+1, at.LineText
-			if at.Namespace == integrationSpace {
+			p.File, p.Line, p.Column, p.Code = asPath.Replace(at.File), at.Line, at.Column+1, at.LineText
+			if file, ok := strings.CutPrefix(p.File, integrationSpace+"/"); ok {
 				p.Integration, _, _ = strings.Cut(file, "/")
 			}
 		}

@@ -135,7 +135,7 @@ func (p *Publisher) build(ctx context.Context, pl plan, in bundler.Input) (*Buil
 	// Ends by itself a millisecond later; waited for on every way out.
 	compressing.Go(func() { encodings = bundler.Compress(bundle.JS, false) })
 	began = time.Now()
-	err = p.check(ctx, bundle, in, p.scriptHosts(pl))
+	err = check(ctx, bundle, in, p.scriptHosts(pl), checkLimits)
 	p.metrics.step.WithLabelValues("check").Observe(time.Since(began).Seconds())
 	compressing.Wait()
 	if err != nil {

@@ -257,9 +257,9 @@
   var b64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
   Object.assign(global, {
-    addEventListener: Target.prototype.addEventListener,
-    removeEventListener: Target.prototype.removeEventListener,
-    dispatchEvent: Target.prototype.dispatchEvent,
+    addEventListener: Target.prototype.addEventListener.bind(global),
+    removeEventListener: Target.prototype.removeEventListener.bind(global),
+    dispatchEvent: Target.prototype.dispatchEvent.bind(global),
     window: global, self: global, top: global, parent: global, frames: global, globalThis: global,
     opener: null, frameElement: null, name: '', closed: false, length: 0, isSecureContext: true, origin: location.origin,
     document: document, location: location,

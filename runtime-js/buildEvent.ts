@@ -3,76 +3,61 @@ import { merge } from './merge';
 import { makeUuid } from './makeUuid';
 import type { Call, Props } from './types';
 import type { WireEvent } from './context';
-import type { Resolved } from './resolveArguments';
 
-/** What goes into an event beside its arguments. */
-export interface EventInputs {
-  type_: Call;
-  args_: Resolved;
-  page_: Props;
-  browser_: Props;
-  userId_: string | null | undefined;
-  anonymousId_: string | null | undefined;
-  /** Milliseconds since the epoch at which the page made the call. */
-  time_: number;
-  /** The load option `integrations`. */
-  integrations_: Props;
-}
+/** The members of each type of event that are its own, in the order of its arguments. */
+export const members: Record<Call, string[]> = {
+  track: ['event', 'properties'],
+  page: ['category', 'name', 'properties'],
+  screen: ['category', 'name', 'properties'],
+  identify: ['userId', 'traits'],
+  group: ['groupId', 'traits'],
+  alias: ['userId', 'previousId'],
+};
 
-const lifted = ['userId', 'anonymousId', 'timestamp', 'messageId'];
-
-/** ISO 8601, from anything the page may pass as a time. */
-const toIso = (value: any, fallback: number) =>
-  attempt(() => new Date(value == null ? fallback : value).toISOString()) || new Date(fallback).toISOString();
+/** ISO 8601, from anything a page may pass as a time. */
+const toIso = (value: any) => attempt(() => new Date(value).toISOString());
 
 /**
- * The event as it goes over the wire. It shares nothing with what the page
- * passed, so a later change on either side cannot reach the other. Throws
- * where the arguments have no JSON form (a cycle).
+ * The event as it goes over the wire. values are the candidates for its
+ * members; time (ms since the epoch) is when the page made the call; browser
+ * and page go into its context; switches is the load option `integrations`.
+ *
+ * It shares nothing with what the page passed, so a later change on either
+ * side cannot reach the other. Throws where that has no JSON form (a cycle).
  */
-export function buildEvent(inputs: EventInputs): WireEvent {
-  const { type_: type, args_: args, page_: page, browser_: browser } = inputs;
-  const options = args.options;
-  const context = merge(browser, options.context);
-  const integrations: Props = {};
-  // Settings given at load stay in the page; the wire carries on or off.
-  Object.keys(inputs.integrations_).forEach((name) => (integrations[name] = !!inputs.integrations_[name]));
+export function buildEvent(
+  type: Call,
+  values: Props,
+  options: Props,
+  time: number,
+  browser: Props,
+  page: Props,
+  switches: Props,
+): WireEvent {
+  const { userId, anonymousId, timestamp, messageId, integrations, context } = options;
   const event: Props = {
     type,
-    timestamp: inputs.time_,
-    userId: inputs.userId_ || undefined,
-    anonymousId: inputs.anonymousId_ || undefined,
-    context,
-    integrations: merge(integrations, options.integrations),
+    messageId: messageId || `ajs-next-${Date.now()}-${makeUuid()}`,
+    timestamp: (timestamp && toIso(timestamp)) || toIso(time),
+    userId: userId || values.userId,
+    anonymousId: anonymousId || values.anonymousId,
+    integrations: {},
   };
-  Object.keys(options).forEach((key) => {
-    if (lifted.indexOf(key) >= 0) event[key] = options[key] || event[key];
-    else if (key !== 'context' && key !== 'integrations') context[key] = options[key];
-  });
-  event.timestamp = toIso(event.timestamp, inputs.time_);
-  event.messageId = event.messageId || `ajs-next-${Date.now()}-${makeUuid()}`;
+  // Settings given at load stay in the page; the wire carries on or off.
+  Object.keys(switches).forEach((name) => (event.integrations[name] = !!switches[name]));
+  Object.assign(event.integrations, integrations);
+  members[type].forEach((name) => (event[name] = event[name] || values[name]));
 
-  const own: Props = {};
+  const given: Props = {};
   if (type === 'page') {
-    event.properties = merge(page, args.data);
-    Object.keys(page).forEach((key) => (own[key] = event.properties[key]));
-    if (args.name) event.properties.name = args.name;
-    if (args.category) event.properties.category = args.category;
-  } else if (type === 'identify' || type === 'group') {
-    event.traits = args.data;
-  } else if (type !== 'alias') {
-    event.properties = args.data;
+    const { name, category } = event;
+    event.properties = merge(page, event.properties, name && { name }, category && { category });
+    Object.keys(page).forEach((key) => (given[key] = event.properties[key]));
   }
-  context.page = merge(page, own, options.context && options.context.page);
-
-  if (type === 'track') event.event = args.event;
-  else if (type === 'group') event.groupId = args.id;
-  else if (type === 'alias') {
-    event.previousId = args.previousId || event.userId || event.anonymousId;
-    event.userId = args.id;
-  } else {
-    event.name = args.name;
-    event.category = args.category;
-  }
+  // What an option's key does not say otherwise is context. (JSON leaves undefined out.)
+  const none = undefined;
+  const lifted = { userId: none, anonymousId: none, timestamp: none, messageId: none, integrations: none, context: none };
+  event.context = merge(browser, options, lifted, context);
+  event.context.page = merge(page, given, event.context.page);
   return JSON.parse(JSON.stringify(event));
 }

@@ -12,7 +12,7 @@ export interface CookieOptions {
 /** The decoded value, or undefined when there is none or cookies are forbidden. */
 export function readCookie(name: string): string | undefined {
   const found = (attempt(() => '; ' + document.cookie) || '').split(`; ${name}=`)[1];
-  const text = found && found.split(';')[0].replace(/^"(.*)"$/, '$1');
+  const text = found && found.split(';')[0];
   return text && (attempt(() => decodeURIComponent(text)) || text);
 }
 

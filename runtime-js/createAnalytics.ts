@@ -1,5 +1,5 @@
 import { allowed, optionsFor } from './allowed';
-import { buildEvent } from './buildEvent';
+import { buildEvent, members } from './buildEvent';
 import { createContext, type Context } from './context';
 import { deliver, displayName, enqueue, loadDestination, type Destination } from './destinations';
 import { describeBrowser, readClientHints } from './describeBrowser';
@@ -12,23 +12,14 @@ import { parseQuery } from './parseQuery';
 import { fromMiddleware, runPlugins, type Plugin } from './plugins';
 import { pollUntil } from './pollUntil';
 import { readPage, takeBufferedPage } from './readPage';
-import { resolveAlias, resolveIdentify, resolvePage, resolveTrack } from './resolveArguments';
+import { resolveArguments } from './resolveArguments';
 import { createSwitchedOff } from './switchedOff';
 import { createTransport } from './transport';
 import { version } from './version';
-import { watchForms, watchLinks } from './watchElements';
+import { watchForms, watchLinks, type Send } from './watchElements';
 import { within } from './within';
 import type { Middleware } from './middleware';
 import type { Call, Config, Env, Factory, Props } from './types';
-
-const calls: Record<Call, typeof resolveTrack> = {
-  track: resolveTrack,
-  page: resolvePage,
-  screen: resolvePage,
-  identify: resolveIdentify,
-  group: resolveIdentify,
-  alias: resolveAlias,
-};
 
 // The collector's delivery, as pages name it.
 const own = ['Segment.io', 'tagmill'];
@@ -54,8 +45,8 @@ export function createAnalytics(
 ): Analytics {
   const persist = !disabled && !options.disableClientPersistence;
   const integrations: Props = options.integrations || {};
-  const plugins: Plugin[] = [];
-  const destinations: Destination[] = [];
+  let plugins: Plugin[] = [];
+  let destinations: Destination[] = [];
   const middlewares: [name: string, fns: Middleware[]][] = [];
   let debug = false;
   let timeout = 300;
@@ -72,19 +63,19 @@ export function createAnalytics(
     if (debug) console.warn('tagmill:', where, reason);
     emitter.emit('error', { code: where, reason });
   }
+  /** What goes wrong in here stays in here. */
+  function guard(where: string, fn: () => any): any {
+    try {
+      return fn();
+    } catch (e) {
+      report(where, e);
+    }
+  }
   const emitter = createEmitter((e) => report('listener', e));
 
   const identityOptions = (given: Props) => merge({ storage: options.storage }, given, !persist && { persist: false });
-  const user = createIdentity(
-    { id_: 'ajs_user_id', traits_: 'ajs_user_traits', anonymous_: 'ajs_anonymous_id' },
-    identityOptions(options.user),
-    options.cookie || {},
-  );
-  const group = createIdentity(
-    { id_: 'ajs_group_id', traits_: 'ajs_group_properties' },
-    identityOptions(options.group),
-    options.cookie || {},
-  );
+  const user = createIdentity('user', identityOptions(options.user), options.cookie || {});
+  const group = createIdentity('group', identityOptions(options.group), options.cookie || {});
 
   const delivery = optionsFor(own, integrations);
   const switchedOff = createSwitchedOff(config.writeKey, persist);
@@ -132,32 +123,27 @@ export function createAnalytics(
   }
 
   function call(type: Call, args: any[]): Promise<Context> {
-    const page = readPage(takeBufferedPage(args));
-    const a = calls[type](args);
-    const o = a.options;
     let ctx: Context;
+    const page = readPage(takeBufferedPage(args));
+    const callback = args.find((arg) => typeof arg === 'function');
+    const [values, given] = resolveArguments(type, args);
+    const o: Props = isObject(given) ? given : {};
+    const data = type === 'identify' || type === 'group' ? 'traits' : 'properties';
+    if (!isObject(values[data])) values[data] = {};
     try {
-      if (type === 'track' && (!a.event || typeof a.event !== 'string')) throw Error('track needs the name of an event as its first argument');
-      if (type === 'alias' && !a.id) throw Error('alias needs the new user id as its first argument');
+      if (type === 'track' && (!values.event || typeof values.event !== 'string')) throw Error('track: the first argument must be the name of an event');
+      if (type === 'alias' && !values.userId) throw Error('alias: the first argument must be the new user id');
       if (o.anonymousId) user.anonymousId(o.anonymousId);
-      if (type === 'identify' || type === 'group') {
-        const who = type === 'group' ? group : user;
-        who.identify(a.id, a.data);
-        a.id = who.id() || a.id;
-        a.data = who.traits();
+      if (data === 'traits') {
+        const [who, id] = type === 'group' ? [group, 'groupId'] : [user, 'userId'];
+        who.identify(values[id], values.traits);
+        values[id] = who.id() || values[id];
+        values.traits = who.traits();
       }
-      ctx = createContext(
-        buildEvent({
-          type_: type,
-          args_: a,
-          page_: page,
-          browser_: describeBrowser(config, page, hints),
-          userId_: type === 'identify' ? a.id : user.id(),
-          anonymousId_: user.anonymousId(),
-          time_: callTime || Date.now(),
-          integrations_: integrations,
-        }),
-      );
+      values.userId = values.userId || user.id();
+      values.anonymousId = user.anonymousId();
+      if (type === 'alias') values.previousId = values.previousId || user.id() || values.anonymousId;
+      ctx = createContext(buildEvent(type, values, o, callTime || Date.now(), describeBrowser(config, page, hints), page, integrations));
     } catch (e) {
       report(type, e);
       return Promise.resolve({} as Context);
@@ -168,48 +154,37 @@ export function createAnalytics(
       .then(() => runPlugins(plugins, 'before', ctx, report))
       .then(() => runPlugins(plugins, 'enrichment', ctx, report))
       .then(() => {
-        const e = ctx.event;
         sent = sendOut(ctx);
-        if (type === 'track') emitter.emit(type, e.event, e.properties, o);
-        else if (type === 'identify') emitter.emit(type, e.userId, e.traits, o);
-        else if (type === 'group') emitter.emit(type, e.groupId, e.traits, o);
-        else if (type === 'alias') emitter.emit(type, e.userId, e.previousId, o);
-        else emitter.emit(type, e.category, e.name, e.properties, o);
+        emitter.emit(type, ...members[type].map((name) => ctx.event[name]), o);
       })
-      .catch((e) => debug && console.warn('tagmill: event dropped', ctx.event, e));
+      .catch((e) => debug && console.warn('tagmill: dropped', ctx.event, e));
     return within(
       turn.then(() => sent).then(() => runPlugins(plugins, 'after', ctx, report)),
       timeout,
     ).then(() => {
-      if (a.callback) {
-        try {
-          a.callback(ctx);
-        } catch (e) {
-          report('callback', e);
-        }
-      }
+      if (callback) guard('callback', () => callback(ctx));
       return ctx;
     });
   }
 
   function register(plugin: Plugin): Promise<unknown> {
+    const load = () => plugin.load && plugin.load(system, api);
     if (plugin.type === 'destination') {
-      const load = () => plugin.load && plugin.load(createContext({} as any), api);
       const instance: any = { load };
-      Object.keys(calls).forEach((type) => {
+      Object.keys(members).forEach((type) => {
         if (plugin[type]) instance[type] = (e: any) => plugin[type](createContext(e));
       });
-      const d = loadDestination([plugin.name], plugin.name, undefined, () => instance, report);
+      const d = loadDestination([plugin.name], plugin.name, () => instance, report);
       d.plugin_ = plugin;
       destinations.push(d);
       return d.loaded_;
     }
     plugins.push(plugin);
     const loaded = within(
-      new Promise((resolve) => resolve(plugin.load && plugin.load(createContext({} as any), api))),
+      new Promise((resolve) => resolve(load())),
       10000,
     ).catch((e) => {
-      plugins.splice(plugins.indexOf(plugin), 1);
+      plugins = plugins.filter((p) => p !== plugin);
       report(plugin.name, e);
     });
     // Events wait for it: it may be there to change them.
@@ -218,13 +193,14 @@ export function createAnalytics(
   }
 
   function deregister(name: string) {
-    const at = plugins.findIndex((p) => p.name === name);
-    const dAt = destinations.findIndex((d) => d.plugin_ && d.name_ === name);
-    const plugin = plugins.splice(at, at < 0 ? 0 : 1)[0] || (destinations.splice(dAt, dAt < 0 ? 0 : 1)[0] || {}).plugin_;
-    return plugin && plugin.unload && plugin.unload(createContext({} as any), api);
+    const gone = plugins.filter((p) => p.name === name);
+    plugins = plugins.filter((p) => p.name !== name);
+    destinations = destinations.filter((d) => d.name_ !== name || !d.plugin_ || !gone.push(d.plugin_));
+    return Promise.all(gone.map((p) => p.unload && p.unload(system, api)));
   }
 
-  const send = (event: string, properties: any, o: any) => within(call('track', [event, properties, o]), timeout);
+  const system = createContext({} as any);
+  const send: Send = (...args) => call('track', args);
 
   const methods: Record<string, (...args: any[]) => any> = {
     user: () => user,
@@ -279,19 +255,19 @@ export function createAnalytics(
       const patterns = options.useQueryString;
       if (patterns === false) return Promise.resolve([]);
       const params: Props = {};
-      const traits: Props = {};
-      const properties: Props = {};
+      const parts: Record<string, Props> = { trait: {}, prop: {} };
       parseQuery(query).forEach(([name, value]) => {
-        params[name] = value;
-        if (/^ajs_trait_/.test(name)) traits[name.slice(10)] = value;
-        if (/^ajs_prop_/.test(name)) properties[name.slice(9)] = value;
+        const [, part, key] = /^ajs_(trait|prop)_(.+)/.exec(name) || ([] as string[]);
+        if (part) parts[part][key] = value;
+        else params[name] = value;
       });
-      const fits = (value: string, pattern: unknown) => value && (!(pattern instanceof RegExp) || pattern.test(value));
-      const { aid, uid } = isObject(patterns) ? patterns : ({} as Props);
-      if (fits(params.ajs_aid, aid)) user.anonymousId(params.ajs_aid);
+      const fits = (value: string, pattern: any) => value && (!pattern || pattern.test(value));
+      const { ajs_aid, ajs_uid, ajs_event } = params;
+      const { aid, uid } = patterns || ({} as Props);
+      if (fits(ajs_aid, aid)) user.anonymousId(ajs_aid);
       return Promise.all([
-        fits(params.ajs_uid, uid) && call('identify', [params.ajs_uid, traits]),
-        params.ajs_event && call('track', [params.ajs_event, properties]),
+        fits(ajs_uid, uid) && call('identify', [ajs_uid, parts.trait]),
+        ajs_event && call('track', [ajs_event, parts.prop]),
       ]);
     },
     use: (plugin) => (plugin(api), api),
@@ -304,7 +280,7 @@ export function createAnalytics(
     load: () => api,
     initialize: () => Promise.resolve(api),
   };
-  (Object.keys(calls) as Call[]).forEach((type) => {
+  (Object.keys(members) as Call[]).forEach((type) => {
     if (type !== 'group') methods[type] = (...args) => call(type, args);
   });
   methods.trackClick = methods.trackLink;
@@ -325,15 +301,8 @@ export function createAnalytics(
       return failedNames();
     },
   };
-  // Whatever goes wrong in here stays in here.
   Object.keys(methods).forEach((name) => {
-    api[name] = (...args: any[]) => {
-      try {
-        return methods[name](...args);
-      } catch (e) {
-        report(name, e);
-      }
-    };
+    api[name] = (...args: any[]) => guard(name, () => methods[name](...args));
   });
 
   return {
@@ -353,7 +322,10 @@ export function createAnalytics(
           },
         };
         destinations.push(
-          loadDestination(names, displayName(d), d.id, () => factories[d.slug](merge(d.settings, optionsFor(names, integrations)), env), report),
+          Object.assign(
+            loadDestination(names, displayName(d), () => factories[d.slug](merge(d.settings, optionsFor(names, integrations)), env), report),
+            { id_: d.id },
+          ),
         );
       });
       transport.drain_();

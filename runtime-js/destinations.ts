@@ -30,30 +30,24 @@ export const displayName = (config: DestinationConfig) => config.names[1] || con
 export function loadDestination(
   names: string[],
   name: string,
-  id: string | undefined,
   make: () => Integration,
   report: (name: string, error: unknown) => void,
 ): Destination {
-  const failed = (error: unknown) => report(names[0], error);
-  const d: Destination = { names_: names, name_: name, id_: id, instance_: undefined!, loaded_: undefined!, queue_: undefined!, failed_: failed };
-  const fail = (e: unknown) => {
-    d.ok_ = false;
-    failed(e);
-  };
-  let loading: any;
-  try {
+  const d = { names_: names, name_: name, instance_: {}, failed_: (error: unknown) => report(names[0], error) } as Destination;
+  const loading = new Promise((resolve) => {
     d.instance_ = make();
-    loading = d.instance_.load();
-    if (!loading || !loading.then) d.ok_ = true;
-  } catch (e) {
-    fail(e);
-  }
-  d.queue_ = d.loaded_ =
-    d.ok_ === undefined
-      ? within(Promise.resolve(loading).then(() => true), 10000)
-          .then((loaded) => (loaded ? (d.ok_ = true) : fail(Error('load took longer than 10 s'))))
-          .catch(fail)
-      : Promise.resolve();
+    const promise: any = d.instance_.load();
+    if (!promise || !promise.then) d.ok_ = true;
+    resolve(promise);
+  });
+  d.queue_ = d.loaded_ = within(loading.then(() => (d.ok_ = true)), 10000)
+    .then(() => {
+      if (!d.ok_) throw Error('load took longer than 10 s');
+    })
+    .catch((e) => {
+      d.ok_ = false;
+      d.failed_(e);
+    });
   return d;
 }
 
@@ -64,7 +58,7 @@ export function enqueue(d: Destination, act: () => unknown): Promise<unknown> {
 
 /** Hands a destination a copy of the event, if it may have it. Never rejects. */
 export function deliver(d: Destination, event: WireEvent, middlewares: Middleware[]): Promise<unknown> {
-  if (d.ok_ === false || !d.instance_[event.type] || !allowed(d.names_, event.integrations)) return Promise.resolve();
+  if (!d.instance_[event.type] || !allowed(d.names_, event.integrations)) return Promise.resolve();
   const copy: WireEvent = JSON.parse(JSON.stringify(event));
   return enqueue(d, () =>
     middlewares

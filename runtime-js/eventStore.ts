@@ -1,4 +1,5 @@
-import { attempt } from './attempt';
+import { byteLength } from './byteLength';
+import { localStore } from './stores';
 import type { WireEvent } from './context';
 
 /** The form Segment's client stores, so that a queue it left behind is delivered too. */
@@ -15,47 +16,34 @@ export interface EventStore {
   put_(items: Item[]): void;
   /** Removes and returns all that are younger than a day. */
   take_(): Item[];
-  /** Removes these again. */
-  remove_(items: Item[]): void;
-  /** Are there any? Cheap. */
-  waiting_(): boolean;
-  /** Kept when the page goes. */
-  durable_: boolean;
+  /** All, in place. */
+  read_(): Item[];
 }
 
 /** key is the localStorage key; without one, or where localStorage fails, items live in memory. */
 export function createEventStore(key: string | undefined): EventStore {
   let memory: Item[] = [];
   const read = (): Item[] => {
-    const stored = key && attempt(() => JSON.parse(localStorage.getItem(key) || '[]'));
-    return (Array.isArray(stored) ? stored : []).filter((i) => i && i.event && i.id).concat(memory);
+    const stored = key && localStore(key);
+    return memory.concat(Array.isArray(stored) ? stored.filter((item) => item && item.event && item.id) : []);
   };
-  const write = (items: Item[]) => {
-    memory = [];
-    let rest = items.slice(-100);
-    while (key && rest[0]) {
-      const text = JSON.stringify(rest);
-      if (text.length < 450000 && attempt(() => (localStorage.setItem(key, text), 1))) return;
-      if (rest.length === 1) break;
-      rest = rest.slice(1 + (rest.length >> 3));
-    }
-    if (key) attempt(() => localStorage.removeItem(key));
-    memory = items.slice(-100);
-  };
-  const without = (items: Item[], gone: Item[]) => items.filter((item) => !gone.some((g) => g.id === item.id));
-  const now = Date.now;
   return {
     put_(items) {
-      items.forEach((item) => (item.t = item.t || now()));
-      write(without(read(), items).concat(items));
+      items.forEach((item) => (item.t = item.t || Date.now()));
+      let all = read()
+        .filter((item) => !items.some((other) => other.id === item.id))
+        .concat(items)
+        .slice(-100);
+      // 450 KB is what one batch may hold.
+      while (all[1] && byteLength(JSON.stringify(all)) > 450000) all = all.slice(1 + (all.length >> 3));
+      memory = key && localStore(key, all) ? [] : all;
     },
     take_() {
-      const items = read().filter((item) => !(item.t! < now() - 864e5));
-      write([]);
-      return items;
+      const items = read();
+      memory = [];
+      if (key) localStore(key, null);
+      return items.filter((item) => !(item.t! < Date.now() - 864e5));
     },
-    remove_: (items) => write(without(read(), items)),
-    waiting_: () => !!(memory[0] || (key && attempt(() => localStorage.getItem(key)))),
-    durable_: !!key && !!attempt(() => localStorage),
+    read_: read,
   };
 }

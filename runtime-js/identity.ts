@@ -2,7 +2,7 @@ import { makeUuid } from './makeUuid';
 import { merge } from './merge';
 import { type CookieOptions, readCookie } from './cookies';
 import { parseStored } from './parseStored';
-import { createCookieStore, createLocalStore, createMemoryStore, type Store } from './stores';
+import { createCookieStore, createMemoryStore, localStore, type Store } from './stores';
 import type { Props } from './types';
 
 type Id = string | null | undefined;
@@ -31,82 +31,79 @@ export interface Identity {
   adopt_(anonymousId: string): void;
 }
 
-interface Keys {
-  id_: string;
-  traits_: string;
-  /** Absent for a group. */
-  anonymous_?: string;
-}
-
 /**
- * The visitor's identity over the same cookies and localStorage keys as
- * Segment's client, so that whoever is known to one is known to the other.
+ * The identity of prefix "user" or "group" over the same cookies and
+ * localStorage keys as Segment's client, so that whoever is known to one is
+ * known to the other.
  */
-export function createIdentity(keys: Keys, options: IdentityOptions, cookie: CookieOptions): Identity {
-  const idKey = (options.cookie && options.cookie.key) || keys.id_;
-  const traitsKey = (options.localStorage && options.localStorage.key) || keys.traits_;
-  const anonymousKey = keys.anonymous_;
+export function createIdentity(prefix: 'user' | 'group', options: IdentityOptions, cookieOptions: CookieOptions): Identity {
+  const isUser = prefix === 'user';
+  const cookie = options.cookie || {};
+  const idKey = cookie.key || `ajs_${prefix}_id`;
+  const traitsKey = (options.localStorage || {}).key || (isUser ? 'ajs_user_traits' : 'ajs_group_properties');
+  const anonymousKey = 'ajs_anonymous_id';
+
+  const kinds: Record<string, Store | false | undefined> = {
+    localStorage: !options.localStorageFallbackDisabled && localStore,
+    cookie: createCookieStore(cookieOptions),
+    memory: createMemoryStore(),
+  };
   const order = options.disable
     ? []
     : options.persist === false
       ? ['memory']
-      : (options.storage && options.storage.stores) || ['localStorage', 'cookie', 'memory'];
-  const cookies = createCookieStore(cookie);
-  const stores: Store[] = [];
-  const traitStores: Store[] = [];
-  order.forEach((name) => {
-    if (name === 'cookie') stores.push(cookies);
-    else if (name === 'memory' || !options.localStorageFallbackDisabled) {
-      const store = name === 'memory' ? createMemoryStore() : createLocalStore();
-      stores.push(store);
-      traitStores.push(store);
-    }
-  });
-  const refreshed = new Set<string>();
+      : (options.storage || {}).stores || Object.keys(kinds);
+  const stores = order.map((name) => kinds[name]).filter((store) => store) as Store[];
+  const traitStores = stores.filter((store) => store !== kinds.cookie);
+  const written = new Set<string>();
 
-  const write = (list: Store[], key: string, value: any) => list.forEach((store) => store.set_(key, value));
+  function write(key: string, value: any, list = stores) {
+    list.forEach((store) => store(key, value));
+  }
 
   // Stores that lack the value, or disagree, are brought in line. All are
   // written once per page even so: it is what makes a cookie's year slide.
-  function read(key: string, cookieWins?: boolean): any {
-    const values = stores.map((store) => store.get_(key));
-    const fromCookie = cookieWins && values[stores.indexOf(cookies)];
-    const value = fromCookie || values.find((v) => v != null && v !== '');
-    if (value == null) return null;
-    stores.forEach((store, i) => {
-      if (values[i] !== value || !refreshed.has(key)) store.set_(key, value);
-    });
-    refreshed.add(key);
+  function read(key: string): any {
+    const values = stores.map((store) => store(key));
+    // Only a cookie can tell one subdomain what another has set.
+    const cookieValue = key === anonymousKey && values[stores.indexOf(kinds.cookie as Store)];
+    const value = cookieValue || values.find((v) => v) || null;
+    if (value) {
+      stores.forEach((store, i) => {
+        if (values[i] !== value || !written.has(key)) store(key, value);
+      });
+      written.add(key);
+    }
     return value;
   }
+
+  // What earlier generations of the client wrote.
+  const legacy = (name: string) => (isUser && stores[0] && parseStored(readCookie(name))) || '';
 
   const self: Identity = {
     id(id) {
       if (id !== undefined) {
-        const previous = read(idKey);
-        if (id !== null) id = `${id}`;
-        write(stores, idKey, id);
+        const before = read(idKey);
+        const after = id === null ? null : `${id}`;
+        write(idKey, after);
         // Another person on the same device must not share the anonymous id.
-        if (previous && id && previous !== id) self.anonymousId(null);
+        if (isUser && before && after && before !== after) write(anonymousKey, null);
+        return after;
       }
-      // ajs_user is what clients before 2.0 wrote.
-      const old = anonymousKey && parseStored(readCookie((options.cookie && options.cookie.oldKey) || 'ajs_user'));
-      return read(idKey) || (id === undefined && stores[0] && old && (old.id || old)) || null;
+      const old = legacy(cookie.oldKey || 'ajs_user');
+      return read(idKey) || old.id || (typeof old === 'string' && old) || null;
     },
     anonymousId(id) {
-      if (!anonymousKey) return;
-      if (id === undefined) {
-        // _sio is what Segment's own pages wrote: anonymous----user.
-        const known = read(anonymousKey, true) || (stores[0] && (readCookie('_sio') || '').split('----')[0]);
-        if (known) return known;
-        id = makeUuid();
-      }
-      write(stores, anonymousKey, id === null ? null : `${id}`);
+      if (!isUser) return;
+      // _sio holds anonymous----user.
+      const known = id === undefined && (read(anonymousKey) || `${legacy('_sio')}`.split('----')[0]);
+      if (known) return known;
+      write(anonymousKey, id === null ? null : `${id || makeUuid()}`);
       return read(anonymousKey);
     },
     traits(traits) {
-      if (traits !== undefined) write(traitStores, traitsKey, traits || {});
-      return traitStores.map((store) => store.get_(traitsKey)).find((v) => v) || {};
+      if (traits !== undefined) write(traitsKey, traits || {}, traitStores);
+      return traitStores.map((store) => store(traitsKey)).find((v) => v) || {};
     },
     identify(id, traits) {
       const current = self.id();
@@ -115,19 +112,18 @@ export function createIdentity(keys: Keys, options: IdentityOptions, cookie: Coo
       self.traits(traits || {});
     },
     logout() {
-      self.anonymousId(null);
-      self.id(null);
+      self.reset();
       self.traits({});
     },
     reset() {
-      if (anonymousKey) write(stores, anonymousKey, null);
-      write(stores, idKey, null);
-      write(traitStores, traitsKey, null);
+      write(idKey, null);
+      write(traitsKey, null, traitStores);
+      if (isUser) write(anonymousKey, null);
     },
     load: () => self,
     save: () => true,
     adopt_(anonymousId) {
-      if (!read(anonymousKey!, true)) self.anonymousId(anonymousId);
+      if (!read(anonymousKey)) self.anonymousId(anonymousId);
     },
   };
   return self;

@@ -1,66 +1,32 @@
 import { isObject } from './isObject';
-import type { Props } from './types';
-
-/** What the loosely typed arguments of a call mean. */
-export interface Resolved {
-  event?: string;
-  category?: string;
-  name?: string;
-  id?: string;
-  previousId?: string;
-  /** Properties or traits. */
-  data: Props;
-  options: Props;
-  callback?: (ctx: unknown) => void;
-}
+import type { Call, Props } from './types';
 
 const isString = (v: unknown): v is string => typeof v === 'string';
-const isFunction = (v: unknown): v is (ctx: unknown) => void => typeof v === 'function';
 const asText = (v: any) => (typeof v === 'number' ? `${v}` : v);
-const asObject = (v: unknown): Props => (isObject(v) ? v : {});
 
-/** track(event, properties?, options?, callback?) or track({event, properties}, options?, callback?). */
-export function resolveTrack(args: any[]): Resolved {
-  const whole = isObject(args[0]);
-  return {
-    event: whole ? args[0].event : args[0],
-    data: asObject(whole ? args[0].properties : args[1]),
-    options: asObject(args[whole ? 1 : 2]),
-    callback: args.find(isFunction),
-  };
-}
-
-/**
- * page and screen: one string is the name, two are category and name; one
- * object is the properties unless it stands fourth, two are properties and options.
- */
-export function resolvePage(args: any[]): Resolved {
+/** What the loosely typed arguments of a call mean: the event's members, and the call's options. */
+export function resolveArguments(type: Call, args: any[]): [values: Props, options: Props] {
+  const [first] = args;
+  if (type === 'track') {
+    // (event, properties?, options?) or ({event, properties}, options?)
+    return isObject(first) ? [{ event: first.event, properties: first.properties }, args[1]] : [{ event: first, properties: args[1] }, args[2]];
+  }
+  if (type === 'alias') {
+    // (to, from?, options?)
+    const [userId, previousId] = args.map(asText).filter(isString);
+    return [{ userId, previousId }, args.find(isObject)!];
+  }
+  if (type === 'identify' || type === 'group') {
+    // (id?, traits?, options?), where the id may be left out altogether
+    const id = asText(first);
+    const [traits, options] = isString(id) || id == null ? args.slice(1) : args;
+    return [{ [type === 'group' ? 'groupId' : 'userId']: isString(id) ? id : undefined, traits }, options];
+  }
+  // page and screen: one string is the name, two are category and name; one
+  // object is the properties unless it stands fourth, two are properties and options
   const strings = args.filter(isString);
   const objects = args.filter(isObject);
-  if (objects.length === 1 && objects[0] === args[3]) objects.unshift({});
-  return {
-    category: (strings.length > 1 && strings[0]) || undefined,
-    name: strings[strings.length > 1 ? 1 : 0] || undefined,
-    data: objects[0] || {},
-    options: objects[1] || {},
-    callback: args.find(isFunction),
-  };
-}
-
-/** identify and group: (id?, traits?, options?, callback?), where the id may be left out altogether. */
-export function resolveIdentify(args: any[]): Resolved {
-  const id = asText(args[0]);
-  const rest = isString(id) || id == null ? args.slice(1) : args;
-  return {
-    id: id && isString(id) ? id : undefined,
-    data: asObject(rest[0]),
-    options: asObject(rest[1]),
-    callback: args.find(isFunction),
-  };
-}
-
-/** alias(to, from?, options?, callback?). */
-export function resolveAlias(args: any[]): Resolved {
-  const [id, previousId] = args.map(asText).filter(isString);
-  return { id, previousId, data: {}, options: args.find(isObject) || {}, callback: args.find(isFunction) };
+  if (!objects[1] && objects[0] === args[3]) objects.unshift({});
+  if (strings.length < 2) strings.unshift('');
+  return [{ category: strings[0] || undefined, name: strings[1] || undefined, properties: objects[0] }, objects[1]];
 }

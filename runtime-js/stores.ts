@@ -2,42 +2,31 @@ import { attempt } from './attempt';
 import { type CookieOptions, findCookieDomain, readCookie, writeCookie } from './cookies';
 import { parseStored } from './parseStored';
 
-/** One place a visitor's identity is kept. Values are strings or objects. */
-export interface Store {
-  get_(key: string): any;
-  /** null deletes. */
-  set_(key: string, value: any): void;
-}
+/**
+ * One place to keep strings and objects by key. With a key it reads; with a
+ * value it writes, null deletes, and the answer is truthy where that worked.
+ */
+export type Store = (key: string, value?: any) => any;
 
-export function createLocalStore(): Store {
-  return {
-    get_: (key) => parseStored(attempt(() => localStorage.getItem(key))),
-    set_(key, value) {
-      attempt(() =>
-        value === null ? localStorage.removeItem(key) : localStorage.setItem(key, JSON.stringify(value)),
-      );
-    },
-  };
-}
+export const localStore: Store = (key, value) =>
+  attempt(() => {
+    if (value === undefined) return parseStored(localStorage.getItem(key));
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(value));
+    return 1;
+  });
 
 export function createCookieStore(options: CookieOptions): Store {
   let resolved: CookieOptions | undefined;
-  return {
-    get_: (key) => parseStored(readCookie(key)),
-    set_(key, value) {
-      // The probe for the domain writes cookies: not before there is one to set.
-      resolved = resolved || Object.assign({ domain: findCookieDomain() }, options);
-      writeCookie(key, value && (typeof value === 'string' ? value : JSON.stringify(value)), resolved);
-    },
+  return (key, value) => {
+    if (value === undefined) return parseStored(readCookie(key));
+    // The probe for the domain writes cookies: not before there is one to set.
+    resolved = resolved || Object.assign({ domain: findCookieDomain() }, options);
+    writeCookie(key, value && (typeof value === 'string' ? value : JSON.stringify(value)), resolved);
   };
 }
 
 export function createMemoryStore(): Store {
   const values = new Map<string, any>();
-  return {
-    get_: (key) => values.get(key),
-    set_(key, value) {
-      values.set(key, value);
-    },
-  };
+  return (key, value) => (value === undefined ? values.get(key) : values.set(key, value));
 }

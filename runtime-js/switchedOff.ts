@@ -1,4 +1,4 @@
-import { attempt } from './attempt';
+import { localStore } from './stores';
 
 /** The integrations a collector's answer has stopped, by slug or destination id; remembered for the next page. */
 export interface SwitchedOff {
@@ -8,15 +8,15 @@ export interface SwitchedOff {
 
 export function createSwitchedOff(writeKey: string, persist: boolean): SwitchedOff {
   const key = 'tagmill:off:' + writeKey;
-  const stored = persist && attempt(() => JSON.parse(localStorage.getItem(key) || '[]'));
+  const stored = persist && localStore(key);
   let off: unknown[] = Array.isArray(stored) ? stored : [];
   return {
-    has_: (names) => names.some((name) => off.indexOf(name) >= 0),
+    has_: (names) => names.some((name) => off.includes(name)),
     set_(names) {
-      // Most answers say nothing about it.
+      // Most answers say nothing about it, or nothing new.
       if (!Array.isArray(names) || `${names}` === `${off}`) return;
       off = names;
-      if (persist) attempt(() => (off[0] ? localStorage.setItem(key, JSON.stringify(off)) : localStorage.removeItem(key)));
+      if (persist) localStore(key, off[0] ? off : null);
     },
   };
 }

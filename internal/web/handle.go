@@ -21,8 +21,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	r := &s.fallback
 	defer s.finish(ctx, &r)
 	h := &ctx.Request.Header
-	if ambiguous(h) {
-		reject(ctx, fasthttp.StatusBadRequest, "ambiguous framing: both Content-Length and Transfer-Encoding, or a transfer coding other than chunked")
+	if reason := misframed(h); reason != "" {
+		s.metrics.malformed.Inc()
+		reject(ctx, fasthttp.StatusBadRequest, reason)
 		return
 	}
 	path := originForm(h.RequestURI())
@@ -66,29 +67,6 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, r **route) {
 		s.cfg.Logger.Info("request", "route", (*r).Name, "method", string(ctx.Method()), "uri", string(ctx.Request.Header.RequestURI()),
 			"status", ctx.Response.StatusCode(), "bytes", len(ctx.Response.Body()), "took", took, "peer", ctx.RemoteAddr().String())
 	}
-}
-
-// ambiguous reports framing that two servers in a row could read differently.
-// fasthttp answers Content-Length beside Transfer-Encoding by chunked alone
-// and closes after; RFC 9112 section 6.3 lets us refuse, and refusing is what
-// keeps a smuggled request from being acted on. It marks such requests as
-// closing, so others pay one test.
-func ambiguous(h *fasthttp.RequestHeader) bool {
-	if !h.ConnectionClose() {
-		return false
-	}
-	lengths, codings := 0, 0
-	for line := range bytes.Lines(h.RawHeaders()) {
-		name, _, _ := bytes.Cut(line, []byte{':'})
-		switch {
-		case bytes.EqualFold(name, []byte("Content-Length")):
-			lengths++
-		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
-			codings++
-		}
-	}
-	chunked := h.ContentLength() == -1
-	return codings > 0 && (lengths > 0 || !chunked)
 }
 
 // originForm cuts scheme and authority off a target in absolute form, which

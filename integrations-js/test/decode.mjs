@@ -1,0 +1,21 @@
+/** A request's body as data: JSON, or a form with JSON in its fields. */
+export function decode({ method, url, body }) {
+  const out = { method, url: url.replace(/\?.*$/, '') }
+  if (/^\s*[{[]/.test(body)) out.body = JSON.parse(body)
+  else if (body) {
+    out.body = Object.fromEntries([...new URLSearchParams(body)].map(([k, v]) => [k, /^[{[]/.test(v) ? JSON.parse(v) : v]))
+  }
+  return out
+}
+
+/** Says where actual lacks what expected has; undefined when it lacks nothing. Lists must be as long; null means absent. */
+export function lacks(actual, expected, at = '') {
+  if (expected === null) return actual === undefined || actual === null ? undefined : `${at}: must be absent, is ${JSON.stringify(actual)}`
+  if (typeof expected !== 'object') return actual === expected ? undefined : `${at}: ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`
+  if (typeof actual !== 'object' || actual === null) return `${at}: ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`
+  if (Array.isArray(expected) && actual.length !== expected.length) return `${at}: ${actual.length} entries, expected ${expected.length}: ${JSON.stringify(actual)}`
+  for (const key of Object.keys(expected)) {
+    const found = lacks(actual[key], expected[key], `${at}.${key}`)
+    if (found) return found
+  }
+}

@@ -150,6 +150,21 @@ func (c *Cached) Secret(ctx context.Context, ref string) (string, error) {
 	return c.live.Snapshot().Secret(ref, c.opts.Sealer, c.opts.Env)
 }
 
+// Purger removes what was deleted long ago.
+type Purger interface {
+	Purge(ctx context.Context) (removed int, err error)
+}
+
+// Purge does it where the store is open and can; else there is nothing to do.
+func (c *Cached) Purge(ctx context.Context) (removed int, err error) {
+	if s := c.store.Load(); s != nil {
+		if p, ok := s.Store.(Purger); ok {
+			return p.Purge(ctx)
+		}
+	}
+	return 0, nil
+}
+
 // Close, after Run has returned, ends the watches and closes the store if it is open and can be closed.
 func (c *Cached) Close() error {
 	c.live.Close()

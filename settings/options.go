@@ -188,11 +188,12 @@ func normalOrigins(patterns []string, problem func(path, message string)) []stri
 		switch {
 		case wrong != "":
 			problem(fmt.Sprintf("allowedOrigins[%d]", i), wrong)
-		case n == "*" && len(patterns) > 1:
-			problem(fmt.Sprintf("allowedOrigins[%d]", i), `"*" allows all and must stand alone`)
 		case !slices.Contains(out, n):
 			out = append(out, n)
 		}
+	}
+	if len(out) > 1 && slices.Contains(out, "*") {
+		problem("allowedOrigins", `"*" allows all and must stand alone`)
 	}
 	return out
 }

@@ -349,7 +349,7 @@ func (a *App) keepHouse(ctx context.Context) error {
 			a.host.Log.Error("event log not trimmed", "error", err)
 		}
 		if n%60 == 0 {
-			if err := a.store.Purge(ctx); err != nil && ctx.Err() == nil {
+			if _, err := a.store.Purge(ctx); err != nil && ctx.Err() == nil {
 				a.host.Log.Error("deleted sources not purged", "error", err)
 			}
 		}

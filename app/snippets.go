@@ -7,6 +7,9 @@ import (
 	"github.com/tagmill/tagmill/snippets"
 )
 
+// snippetFile is where the page is told to find the snippet as a file.
+const snippetFile = "/tagmill-snippet.js"
+
 // pasting writes what customers paste; the console's Snippets.
 type pasting struct{ publicURL string }
 
@@ -15,8 +18,8 @@ func (p pasting) Inline(writeKey string) (string, error) {
 }
 
 func (p pasting) External(writeKey string) (html, js, cspHash string, err error) {
-	e, err := snippets.External(snippets.Options{WriteKey: writeKey, PublicURL: p.publicURL})
-	return e.HTML, e.JS, e.CSPHash, err
+	e, err := snippets.External(snippets.Options{WriteKey: writeKey, PublicURL: p.publicURL}, snippetFile)
+	return e.HTML, string(e.JS), e.CSPHash, err
 }
 
 // apiSnippets is pasting in the words of the API.
@@ -35,5 +38,5 @@ func (s scripts) Script(writeKey string) (js []byte, etag string, ok bool) {
 	if err != nil {
 		return nil, "", false
 	}
-	return b.Encodings.Identity, cdn.ETag(b.Encodings.Brotli, cdn.Brotli), true
+	return b.Encodings.Identity, cdn.BrotliETag(b.Encodings.Brotli), true
 }

@@ -51,3 +51,6 @@ func matches(line, etag []byte) bool {
 	}
 	return false
 }
+
+// BrotliETag is the ETag that browsers get with a brotli body.
+func BrotliETag(body []byte) string { return string(entityTag(body, brotli)) }

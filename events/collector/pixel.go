@@ -13,14 +13,14 @@ import (
 // reader of mail should not see it load.
 const pixelWait = 500 * time.Millisecond
 
-// gif is one transparent pixel.
-var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
+// transparentGIF is one pixel.
+var transparentGIF = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 
 // pixel takes the event in the query, as JSON or base64 of JSON, and answers
 // with the image whatever becomes of it: nobody would see an error.
 func (c *Collector) pixel(ctx *fasthttp.RequestCtx, implied events.Type) {
 	outcome := c.metrics.pixels.failed
-	if data := pixelData(ctx.QueryArgs().Peek("data")); implied != "" && len(data) > 0 {
+	if data := pixelData(ctx.QueryArgs().Peek("data")); implied != "" && len(data) > 0 && ctx.IsGet() {
 		wait, cancel := context.WithTimeout(context.Background(), pixelWait)
 		v := c.take(wait, ctx, data, implied)
 		cancel()
@@ -31,13 +31,15 @@ func (c *Collector) pixel(ctx *fasthttp.RequestCtx, implied events.Type) {
 			ctx.Response.Header.Set("Tagmill-Error", "unknown-write-key")
 		}
 	}
-	outcome.Inc()
+	if ctx.IsGet() {
+		outcome.Inc()
+	}
 	h := &ctx.Response.Header
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	ctx.SetContentType("image/gif")
-	ctx.SetBody(gif)
+	ctx.SetBody(transparentGIF)
 	c.metrics.request(fasthttp.StatusOK)
 }
 

@@ -137,10 +137,10 @@ export function createAnalytics(
       if (data === 'traits') {
         const [who, id] = type === 'group' ? [group, 'groupId'] : [user, 'userId'];
         who.identify(values[id], values.traits);
-        values[id] = who.id() || values[id];
+        values[id] = who.id() || values[id] || undefined;
         values.traits = who.traits();
       }
-      values.userId = values.userId || user.id();
+      values.userId = values.userId || user.id() || undefined;
       values.anonymousId = user.anonymousId();
       if (type === 'alias') values.previousId = values.previousId || user.id() || values.anonymousId;
       ctx = createContext(buildEvent(type, values, o, callTime || Date.now(), describeBrowser(config, page, hints), page, integrations));

@@ -107,7 +107,7 @@ export function createIdentity(prefix: 'user' | 'group', options: IdentityOption
     },
     identify(id, traits) {
       const current = self.id();
-      if (!current || current === id) traits = merge(self.traits(), traits);
+      if (!id || !current || current === id) traits = merge(self.traits(), traits);
       if (id) self.id(id);
       self.traits(traits || {});
     },

@@ -46,7 +46,7 @@ type bundleReport struct {
 
 func (a *API) routeBundle(h huma.API) {
 	huma.Register(h, op("get-bundle", http.MethodGet, "/bundle", "What is live, since when, and what it costs a page"),
-		func(_ context.Context, in *sourcePath) (*body[bundleReport], error) {
+		func(_ context.Context, in *SourcePath) (*body[bundleReport], error) {
 			snap, s, err := a.source(*in)
 			if err != nil {
 				return nil, a.problem("get-bundle", err)
@@ -57,10 +57,10 @@ func (a *API) routeBundle(h huma.API) {
 	script := op("get-bundle-script", http.MethodGet, "/bundle.js", "The live bundle itself, uncompressed")
 	script.Responses = textResponse("text/javascript", "the script")
 	huma.Register(h, script, func(_ context.Context, in *struct {
-		sourcePath
+		SourcePath
 		Key string `query:"key" doc:"the write key; the source's first when absent"`
 	}) (*text, error) {
-		_, s, err := a.source(in.sourcePath)
+		_, s, err := a.source(in.SourcePath)
 		if err != nil {
 			return nil, a.problem("get-bundle-script", err)
 		}

@@ -43,11 +43,11 @@ func (a *API) routeEvents(h huma.API) {
 		"The stream begins with recent events. A Last-Event-ID is tolerated: what was seen before may come again, with the same id."
 	o.Responses = textResponse("text/event-stream", "a stream of events")
 	huma.Register(h, o, func(_ context.Context, in *struct {
-		sourcePath
+		SourcePath
 		Backlog     int    `query:"backlog" minimum:"0" maximum:"500" default:"50" doc:"how many recent events come first, at most"`
 		LastEventID string `header:"Last-Event-ID"`
 	}) (*huma.StreamResponse, error) {
-		_, s, err := a.source(in.sourcePath)
+		_, s, err := a.source(in.SourcePath)
 		if err != nil {
 			return nil, a.problem("watch-events", err)
 		}

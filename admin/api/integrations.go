@@ -10,13 +10,14 @@ import (
 	"github.com/tagmill/tagmill/settings"
 )
 
-type integrationPath struct {
-	sourcePath
+// IntegrationPath names an integration of a source in a path.
+type IntegrationPath struct {
+	SourcePath
 	Integration string `path:"integration" doc:"slug or alias, then :name for a second one of the same kind" example:"mixpanel"`
 }
 
 // split tells mixpanel:eu into its parts and resolves the alias.
-func (a *API) split(p integrationPath) (slug, name string, err error) {
+func (a *API) split(p IntegrationPath) (slug, name string, err error) {
 	kind, name, _ := strings.Cut(p.Integration, ":")
 	slug, ok := a.Catalog.Slug(kind)
 	if !ok {
@@ -35,14 +36,14 @@ type flipped struct {
 	ETag string `header:"ETag" doc:"the revision, quoted: for If-Match"`
 	Body struct {
 		Revision int64 `json:"revision" doc:"the source's new revision"`
-		destinationView
+		Destination
 	}
 }
 
 func (a *API) routeIntegrations(h huma.API) {
 	huma.Register(h, op("get-integration", http.MethodGet, "/integrations/{integration}", "One integration of a source"),
-		func(_ context.Context, in *integrationPath) (*flipped, error) {
-			_, s, err := a.source(in.sourcePath)
+		func(_ context.Context, in *IntegrationPath) (*flipped, error) {
+			_, s, err := a.source(in.SourcePath)
 			if err != nil {
 				return nil, a.problem("get-integration", err)
 			}
@@ -55,15 +56,15 @@ func (a *API) routeIntegrations(h huma.API) {
 
 	huma.Register(h, op("put-integration", http.MethodPut, "/integrations/{integration}", "Flip or configure an integration"),
 		func(ctx context.Context, in *struct {
-			integrationPath
-			ifMatch
+			IntegrationPath
+			Precondition
 			Body flip
 		}) (*flipped, error) {
-			_, s, err := a.source(in.sourcePath)
+			_, s, err := a.source(in.SourcePath)
 			if err != nil {
 				return nil, a.problem("put-integration", err)
 			}
-			slug, name, err := a.split(in.integrationPath)
+			slug, name, err := a.split(in.IntegrationPath)
 			if err != nil {
 				return nil, a.problem("put-integration", err)
 			}
@@ -74,7 +75,7 @@ func (a *API) routeIntegrations(h huma.API) {
 			if in.Body.Enabled != nil {
 				enabled = *in.Body.Enabled
 			}
-			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.PutDestination{
+			snap, err := a.change(ctx, in.SourcePath, in.Precondition, settings.PutDestination{
 				Workspace: in.Workspace, Source: in.Source, Integration: slug, Name: name,
 				Enabled: enabled, Mode: in.Body.Mode, Settings: in.Body.Settings,
 			})
@@ -86,18 +87,18 @@ func (a *API) routeIntegrations(h huma.API) {
 
 	huma.Register(h, op("delete-integration", http.MethodDelete, "/integrations/{integration}", "Remove an integration and its settings from a source"),
 		func(ctx context.Context, in *struct {
-			integrationPath
-			ifMatch
+			IntegrationPath
+			Precondition
 		}) (*struct {
 			Body struct {
 				Revision int64 `json:"revision" doc:"the source's new revision"`
 			}
 		}, error) {
-			slug, name, err := a.split(in.integrationPath)
+			slug, name, err := a.split(in.IntegrationPath)
 			if err != nil {
 				return nil, a.problem("delete-integration", err)
 			}
-			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.DeleteDestination{Workspace: in.Workspace, Source: in.Source, Integration: slug, Name: name})
+			snap, err := a.change(ctx, in.SourcePath, in.Precondition, settings.DeleteDestination{Workspace: in.Workspace, Source: in.Source, Integration: slug, Name: name})
 			if err != nil {
 				return nil, a.problem("delete-integration", err)
 			}
@@ -117,7 +118,7 @@ func (a *API) answerFlip(op string, s *settings.Source, slug, name string) (*fli
 		return nil, a.problem(op, notFound("integration %q of source %q", label(slug, name), s.Slug))
 	}
 	out := &flipped{ETag: etag(s)}
-	out.Body.Revision, out.Body.destinationView = s.Revision, a.viewDestination(*d)
+	out.Body.Revision, out.Body.Destination = s.Revision, a.viewDestination(*d)
 	return out, nil
 }
 

@@ -14,7 +14,7 @@ import (
 func (a *API) routeRevisions(h huma.API) {
 	huma.Register(h, op("list-revisions", http.MethodGet, "/revisions", "A source's history, newest first"),
 		func(ctx context.Context, in *struct {
-			sourcePath
+			SourcePath
 			Before int64 `query:"before" minimum:"0" doc:"only revisions below this one; the Link header has the next page"`
 			Limit  int   `query:"limit" minimum:"1" maximum:"100" default:"25"`
 			Full   bool  `query:"full" doc:"with options and integrations as of each revision"`
@@ -22,7 +22,7 @@ func (a *API) routeRevisions(h huma.API) {
 			Link string `header:"Link" doc:"rel=next: the next page, absent on the last"`
 			Body []revisionView
 		}, error) {
-			_, s, err := a.source(in.sourcePath)
+			_, s, err := a.source(in.SourcePath)
 			if err != nil {
 				return nil, a.problem("list-revisions", err)
 			}
@@ -52,13 +52,13 @@ func (a *API) routeRevisions(h huma.API) {
 
 	huma.Register(h, op("rollback", http.MethodPost, "/rollback", "Make an older revision live again, as a new revision"),
 		func(ctx context.Context, in *struct {
-			sourcePath
-			ifMatch
+			SourcePath
+			Precondition
 			Body struct {
 				Revision int64 `json:"revision" minimum:"1" doc:"the revision to go back to"`
 			}
 		}) (*revisionAnswer, error) {
-			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.Rollback{Workspace: in.Workspace, Source: in.Source, Revision: in.Body.Revision})
+			snap, err := a.change(ctx, in.SourcePath, in.Precondition, settings.Rollback{Workspace: in.Workspace, Source: in.Source, Revision: in.Body.Revision})
 			return a.answerSource("rollback", snap, in.Workspace, in.Source, err)
 		})
 }

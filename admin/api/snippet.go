@@ -29,12 +29,12 @@ func (a *API) routeSnippet(h huma.API) {
 	o := op("get-snippet", http.MethodGet, "/snippet", "The HTML to paste")
 	o.Description = "With \"Accept: text/html\" the answer is the HTML alone."
 	huma.Register(h, o, func(_ context.Context, in *struct {
-		sourcePath
+		SourcePath
 		Form   string `query:"form" enum:"inline,external" default:"inline"`
 		Key    string `query:"key" doc:"the write key; the source's first when absent"`
 		Accept string `header:"Accept" hidden:"true"`
 	}) (*huma.StreamResponse, error) {
-		_, s, err := a.source(in.sourcePath)
+		_, s, err := a.source(in.SourcePath)
 		if err != nil {
 			return nil, a.problem("get-snippet", err)
 		}

@@ -13,13 +13,15 @@ import (
 	"github.com/tagmill/tagmill/settings"
 )
 
-type sourcePath struct {
-	workspacePath
+// SourcePath names a source in a path. It and its like are exported because
+// huma looks past embedded types that are not.
+type SourcePath struct {
+	WorkspacePath
 	Source string `path:"source" doc:"slug of the source" example:"website"`
 }
 
-// ifMatch lets a client refuse to change what somebody else changed meanwhile.
-type ifMatch struct {
+// Precondition lets a client refuse to change what somebody else changed meanwhile.
+type Precondition struct {
 	IfMatch string `header:"If-Match" doc:"the revision this change was made from; 409 when the source has moved on" example:"\"12\""`
 }
 
@@ -31,7 +33,7 @@ type revisionAnswer struct {
 func (a *API) routeSources(h huma.API) {
 	const list = "/api/v1/workspaces/{ws}/sources"
 	huma.Register(h, op("list-sources", http.MethodGet, list, "All sources of a workspace"),
-		func(_ context.Context, in *workspacePath) (*body[[]sourceView], error) {
+		func(_ context.Context, in *WorkspacePath) (*body[[]sourceView], error) {
 			snap := a.Store.Snapshot()
 			w, err := a.workspace(snap, in.Workspace)
 			if err != nil {
@@ -49,9 +51,9 @@ func (a *API) routeSources(h huma.API) {
 	create := op("create-source", http.MethodPost, list, "Create a source, with its first write key")
 	create.DefaultStatus = http.StatusCreated
 	huma.Register(h, create, func(ctx context.Context, in *struct {
-		workspacePath
+		WorkspacePath
 		Body struct {
-			newThing
+			NewThing
 			WriteKey string `json:"writeKey,omitempty" doc:"a key to keep, from before a migration; else one is made"`
 		}
 	}) (*revisionAnswer, error) {
@@ -62,17 +64,17 @@ func (a *API) routeSources(h huma.API) {
 	})
 
 	huma.Register(h, op("get-source", http.MethodGet, "", "A source: settings, revision, write keys"),
-		func(_ context.Context, in *sourcePath) (*revisionAnswer, error) {
+		func(_ context.Context, in *SourcePath) (*revisionAnswer, error) {
 			return a.answerSource("get-source", a.Store.Snapshot(), in.Workspace, in.Source, nil)
 		})
 
 	huma.Register(h, op("update-source", http.MethodPatch, "", "Rename a source or set its options"),
 		func(ctx context.Context, in *struct {
-			sourcePath
-			ifMatch
+			SourcePath
+			Precondition
 			Body patch
 		}) (*revisionAnswer, error) {
-			_, s, err := a.source(in.sourcePath)
+			_, s, err := a.source(in.SourcePath)
 			if err != nil {
 				return nil, a.problem("update-source", err)
 			}
@@ -83,7 +85,7 @@ func (a *API) routeSources(h huma.API) {
 			if err != nil {
 				return nil, a.problem("update-source", err)
 			}
-			snap, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.UpdateSource{
+			snap, err := a.change(ctx, in.SourcePath, in.Precondition, settings.UpdateSource{
 				Workspace: in.Workspace, Source: in.Source, Name: in.Body.Name, Options: options,
 			})
 			return a.answerSource("update-source", snap, in.Workspace, in.Source, err)
@@ -92,17 +94,17 @@ func (a *API) routeSources(h huma.API) {
 	remove := op("delete-source", http.MethodDelete, "", "Stop a source; its record is kept 30 days")
 	remove.DefaultStatus = http.StatusNoContent
 	huma.Register(h, remove, func(ctx context.Context, in *struct {
-		sourcePath
-		ifMatch
+		SourcePath
+		Precondition
 	}) (*struct{}, error) {
-		if _, err := a.change(ctx, in.sourcePath, in.ifMatch, settings.DeleteSource{Workspace: in.Workspace, Source: in.Source}); err != nil {
+		if _, err := a.change(ctx, in.SourcePath, in.Precondition, settings.DeleteSource{Workspace: in.Workspace, Source: in.Source}); err != nil {
 			return nil, a.problem("delete-source", err)
 		}
 		return nil, nil
 	})
 }
 
-func (a *API) source(p sourcePath) (*settings.Snapshot, *settings.Source, error) {
+func (a *API) source(p SourcePath) (*settings.Snapshot, *settings.Source, error) {
 	snap := a.Store.Snapshot()
 	if _, err := a.workspace(snap, p.Workspace); err != nil {
 		return nil, nil, err
@@ -115,7 +117,7 @@ func (a *API) source(p sourcePath) (*settings.Snapshot, *settings.Source, error)
 
 // change applies a change to a source in the name of the request's author, if
 // the source still is at the revision that the client knows, when it said one.
-func (a *API) change(ctx context.Context, p sourcePath, m ifMatch, change settings.Change) (*settings.Snapshot, error) {
+func (a *API) change(ctx context.Context, p SourcePath, m Precondition, change settings.Change) (*settings.Snapshot, error) {
 	tag := strings.TrimSpace(m.IfMatch)
 	if tag == "" || tag == "*" {
 		return a.do(ctx, change)

@@ -27,10 +27,11 @@ type sourceView struct {
 	WriteKey     string              `json:"writeKey" doc:"the first key that is not retired"`
 	Keys         []settings.WriteKey `json:"keys" doc:"all write keys, oldest first, retired ones included" nullable:"false"`
 	Options      settings.Options    `json:"options" doc:"set here; what is absent comes from the workspace, then from the product's defaults"`
-	Integrations []destinationView   `json:"integrations" nullable:"false"`
+	Integrations []Destination   `json:"integrations" nullable:"false"`
 }
 
-type destinationView struct {
+// Destination is one integration of a source as the API shows it.
+type Destination struct {
 	ID          string         `json:"id"`
 	Integration string         `json:"integration" doc:"slug"`
 	Name        string         `json:"name,omitempty" doc:"tells a second one of the same kind apart"`
@@ -46,7 +47,7 @@ type revisionView struct {
 	Author       string            `json:"author"`
 	Summary      string            `json:"summary"`
 	Options      *settings.Options `json:"options,omitempty"`
-	Integrations []destinationView `json:"integrations,omitempty" doc:"as of this revision; secrets are masked"`
+	Integrations []Destination `json:"integrations,omitempty" doc:"as of this revision; secrets are masked"`
 }
 
 func viewWorkspace(w *settings.Workspace) workspaceView {
@@ -65,17 +66,17 @@ func (a *API) viewSource(snap *settings.Snapshot, s *settings.Source) sourceView
 	return v
 }
 
-func (a *API) viewDestinations(ds []settings.Destination) []destinationView {
-	views := make([]destinationView, 0, len(ds))
+func (a *API) viewDestinations(ds []settings.Destination) []Destination {
+	views := make([]Destination, 0, len(ds))
 	for _, d := range ds {
 		views = append(views, a.viewDestination(d))
 	}
 	return views
 }
 
-func (a *API) viewDestination(d settings.Destination) destinationView {
+func (a *API) viewDestination(d settings.Destination) Destination {
 	d = settings.Masked(d, a.Catalog)
-	return destinationView{ID: d.ID, Integration: d.Integration, Name: d.Name, Enabled: d.Enabled, Mode: d.Mode, Settings: d.Settings}
+	return Destination{ID: d.ID, Integration: d.Integration, Name: d.Name, Enabled: d.Enabled, Mode: d.Mode, Settings: d.Settings}
 }
 
 // activeKey is the key to show: the oldest that is not retired, or "".

@@ -20,11 +20,13 @@ func (a *API) routeCatalog(h huma.API) {
 		})
 }
 
-type workspacePath struct {
+// WorkspacePath names a workspace in a path.
+type WorkspacePath struct {
 	Workspace string `path:"ws" doc:"slug of the workspace" example:"default"`
 }
 
-type newThing struct {
+// NewThing is what a workspace or a source is made from.
+type NewThing struct {
 	Slug string `json:"slug" doc:"a-z, 0-9 and -, beginning with a letter; it never changes" example:"website"`
 	Name string `json:"name,omitempty" doc:"what people call it; the slug when absent" example:"Website"`
 }
@@ -41,7 +43,7 @@ func (a *API) routeWorkspaces(h huma.API) {
 
 	create := op("create-workspace", http.MethodPost, "/api/v1/workspaces", "Create a workspace")
 	create.DefaultStatus = http.StatusCreated
-	huma.Register(h, create, func(ctx context.Context, in *struct{ Body newThing }) (*body[workspaceView], error) {
+	huma.Register(h, create, func(ctx context.Context, in *struct{ Body NewThing }) (*body[workspaceView], error) {
 		snap, err := a.do(ctx, settings.CreateWorkspace{Slug: in.Body.Slug, Name: in.Body.Name})
 		if err != nil {
 			return nil, a.problem("create-workspace", err)
@@ -51,7 +53,7 @@ func (a *API) routeWorkspaces(h huma.API) {
 	})
 
 	huma.Register(h, op("get-workspace", http.MethodGet, "/api/v1/workspaces/{ws}", "One workspace"),
-		func(_ context.Context, in *workspacePath) (*body[workspaceView], error) {
+		func(_ context.Context, in *WorkspacePath) (*body[workspaceView], error) {
 			w, err := a.workspace(a.Store.Snapshot(), in.Workspace)
 			if err != nil {
 				return nil, a.problem("get-workspace", err)
@@ -61,7 +63,7 @@ func (a *API) routeWorkspaces(h huma.API) {
 
 	huma.Register(h, op("update-workspace", http.MethodPatch, "/api/v1/workspaces/{ws}", "Rename a workspace or set its sources' defaults"),
 		func(ctx context.Context, in *struct {
-			workspacePath
+			WorkspacePath
 			Body patch
 		}) (*body[workspaceView], error) {
 			w, err := a.workspace(a.Store.Snapshot(), in.Workspace)

@@ -47,6 +47,7 @@ func (c *Console) integrationsPage(w http.ResponseWriter, r *http.Request, v vie
 		rw := row{ID: label(d.Integration, d.Name), Manifest: m, Name: c.nameOf(*d), Dest: d, Direct: true}
 		if d.Enabled {
 			rw.Brotli = size[d.Integration]
+			size[d.Integration] = 0 // a second one of the kind shares the code
 			body.On = append(body.On, rw)
 		} else {
 			body.Ready = append(body.Ready, rw)

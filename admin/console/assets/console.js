@@ -56,10 +56,8 @@ function showBundle(b) {
   const strip = one("#strip");
   strip?.setAttribute("data-state", b.state);
   set("state", b.state === "live" ? "Live" : b.state === "failed" ? "Not live" : "Building");
-  const failure = one("#failure");
-  if (failure) failure.toggleAttribute("hidden", !b.error);
   set("error", b.error ?? "");
-  failure?.toggleAttribute("hidden", !b.error);
+  one("#failure")?.toggleAttribute("hidden", !b.error);
   if (!b.revision) return;
   set("revision", b.revision);
   set("size", showBytes(b.bytes.brotli));
@@ -81,11 +79,13 @@ function showBundle(b) {
     one("#receipt")?.classList.add("fresh");
     setTimeout(() => one("#receipt")?.classList.remove("fresh"), 1300);
   }
-  for (const item of document.querySelectorAll("[data-slug]")) {
-    const on = item.querySelector("[aria-checked=true]");
-    const share = b.integrations[/** @type {HTMLElement} */ (item).dataset.slug ?? ""];
+  const priced = new Set(); // a second one of a kind shares the code
+  for (const item of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-slug]"))) {
+    const slug = item.dataset.slug ?? "";
+    const share = item.querySelector("[aria-checked=true]") && !priced.has(slug) && b.integrations[slug];
     const cost = item.querySelector("[data-cost]");
-    if (cost) cost.textContent = on && share ? `+${showBytes(share.brotli)}` : "";
+    if (cost) cost.textContent = share ? `+${showBytes(share.brotli)}` : "";
+    if (share) priced.add(slug);
   }
 }
 

@@ -14,6 +14,7 @@ import (
 type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
+	every             time.Duration // how soon a new certificate is noticed
 	pair              atomic.Pointer[tls.Certificate]
 	seen              stamp // of the files as last read; of watch alone
 }
@@ -24,11 +25,8 @@ type stamp [2]struct {
 	modTime time.Time
 }
 
-// pollEvery is how soon a new certificate is noticed.
-const pollEvery = 5 * time.Second
-
 func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log, every: 5 * time.Second}
 	c.seen = c.stamp()
 	if err := c.load(); err != nil {
 		return nil, err
@@ -59,7 +57,7 @@ func (c *certificate) config() *tls.Config {
 // watch reloads the pair when a file changes, until ctx ends. Polling, since
 // file notification misses the symbolic links that secrets are mounted by.
 func (c *certificate) watch(ctx context.Context) {
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(c.every)
 	defer tick.Stop()
 	for {
 		select {

@@ -20,7 +20,7 @@ func echo(ctx *fasthttp.RequestCtx) {
 
 // raw sends bytes on a connection of its own and returns all answers until
 // the server closes, or until n came.
-func raw(t *testing.T, addr net.Addr, request string, n int) (answers []string, closed bool) {
+func raw(t testing.TB, addr net.Addr, request string, n int) (answers []string, closed bool) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr.String())
 	if err != nil {

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"runtime/debug"
 	"time"
@@ -130,7 +131,40 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	ctx.Response.Reset()
 	ctx.Response.Header.SetNoDefaultContentType(true)
 	reject(ctx, status, reason)
+	if status != fasthttp.StatusRequestTimeout {
+		linger(ctx)
+	}
 }
+
+// linger sends the answer now and then reads what the client is still
+// sending, for a while. Closing with unread bytes resets the connection, and
+// a reset takes the answer away from a client that has not read it yet: it
+// would see a network error and send its oversized body again and again.
+// fasthttp's own write of the answer then fails, and it closes.
+func linger(ctx *fasthttp.RequestCtx) {
+	conn, ok := ctx.Conn().(interface {
+		net.Conn
+		CloseWrite() error
+	})
+	if !ok {
+		return
+	}
+	until := time.Now().Add(lingerTime)
+	if conn.SetDeadline(until) != nil {
+		return
+	}
+	if _, err := ctx.Response.WriteTo(conn); err != nil {
+		return
+	}
+	if conn.CloseWrite() != nil {
+		return
+	}
+	// Until the client closes or the deadline: both are the end of it.
+	_, _ = io.Copy(io.Discard, conn)
+}
+
+// lingerTime bounds linger.
+const lingerTime = 2 * time.Second
 
 func notFound(ctx *fasthttp.RequestCtx) { answer(ctx, fasthttp.StatusNotFound, "no such path") }
 

@@ -14,6 +14,13 @@ func start(t *testing.T, cfg Config, routes ...Route) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, s)
+	return s
+}
+
+// run listens and serves until the test ends.
+func run(t *testing.T, s *Server) {
+	t.Helper()
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -31,5 +38,4 @@ func start(t *testing.T, cfg Config, routes ...Route) *Server {
 			t.Error("the server does not end")
 		}
 	})
-	return s
 }

@@ -242,17 +242,34 @@ func (e *engine) watch(ctx context.Context, limit limits) {
 	}
 }
 
-// verdict turns an engine's error into ours.
+// verdict turns what stopped an engine into a word about the bundle.
 func (e *engine) verdict(err error) error {
-	if stop := (*goja.InterruptedError)(nil); errors.As(err, &stop) {
+	var stop *goja.InterruptedError
+	var thrown *goja.Exception
+	var deep *goja.StackOverflowError
+	switch {
+	case errors.As(err, &stop):
 		if cause, ok := stop.Value().(error); ok {
-			return &passingError{fmt.Errorf("run check: %w", cause)} // a busy machine, perhaps
+			return &passingError{fmt.Errorf("run check: %s%w", e.culprit(), cause)} // a busy machine, perhaps
 		}
-	}
-	if thrown := (*goja.Exception)(nil); errors.As(err, &thrown) {
+	case errors.As(err, &deep):
+		return &CheckError{Problems: []string{fmt.Sprintf("%scalls itself more than %d deep", e.culprit(), checkStack)}}
+	case errors.As(err, &thrown):
 		return &CheckError{Problems: []string{"the bundle throws " + thrown.Error()}}
 	}
-	return &CheckError{Problems: []string{err.Error()}}
+	return fmt.Errorf("run check: %w", err)
+}
+
+// culprit names the integration whose code was stopped, when it was one's.
+func (e *engine) culprit() string {
+	e.vm.ClearInterrupt() // the watcher has ended: nobody interrupts again
+	if e.page == nil {
+		return ""
+	}
+	if slug, err := e.text("current"); err == nil && slug != "" {
+		return "integration " + slug + ": "
+	}
+	return ""
 }
 
 // judge says what is wrong with what was seen, naming the integration.
@@ -277,7 +294,7 @@ func judge(saw *sighting, buildID string, in bundler.Input, hosts map[string][]s
 			bad("integration %s: started %d times for %d destinations", slug, saw.Factories[slug], want[slug])
 		case saw.Loads[slug] != want[slug]:
 			bad("integration %s: load was reached %d times for %d destinations", slug, saw.Loads[slug], want[slug])
-		case len(hosts[slug]) > 0 && !slices.ContainsFunc(saw.Scripts, func(s struct{ Src, Slug string }) bool { return within(s.Src, hosts[slug]) }):
+		case len(hosts[slug]) > 0 && !saw.asked(slug, hosts[slug]):
 			// An error that an integration catches itself leaves this trace only.
 			bad("integration %s: asked for no script, though its manifest names %s", slug, strings.Join(hosts[slug], ", "))
 		}
@@ -292,6 +309,17 @@ func judge(saw *sighting, buildID string, in bundler.Input, hosts map[string][]s
 	}
 	wrong = append(wrong, judgePosts(saw, buildID, in)...)
 	return wrong
+}
+
+// asked reports whether an integration asked for any script: in its own calls,
+// or later, when only the host tells whose script it is.
+func (s *sighting) asked(slug string, hosts []string) bool {
+	for _, script := range s.Scripts {
+		if script.Slug == slug || script.Slug == "" && within(script.Src, hosts) {
+			return true
+		}
+	}
+	return false
 }
 
 // judgePosts looks for the one post that one track call makes.

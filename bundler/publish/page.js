@@ -343,7 +343,14 @@
       }
       watched[slug] = guard('its factory', function (settings, env) {
         seen.factories[slug]++;
-        var integration = factories[slug].apply(this, arguments);
+        // Asked for by this integration, though another may have inserted it.
+        var lent = Object.create(env);
+        lent.script = function (src) {
+          seen.scripts.push({ src: String(src), slug: slug });
+          return env.script.apply(env, arguments);
+        };
+        var integration = factories[slug](settings, lent);
+        if (typeof integration.load !== 'function') throw new Error('has no load()');
         Object.keys(integration).forEach(function (name) {
           if (typeof integration[name] === 'function') integration[name] = guard(name + '()', integration[name]);
         });
@@ -381,6 +388,7 @@
       return true;
     },
     get clock() { return now; },
+    current: function () { return inCall; },
     call: function (method, args) {
       try {
         global.analytics[method].apply(global.analytics, args);

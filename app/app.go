@@ -246,7 +246,7 @@ func (a *App) openAdmin(catalog *integrations.Catalog) (err error) {
 	rest, err := api.New(api.Config{
 		Auth: a.auth, Store: a.store, Catalog: catalog,
 		Bundles:    scripts{a.publisher},
-		Snippet:    apiSnippets{a.pasting},
+		Snippet:    a.pasting,
 		Live:       a.feed,
 		LogStats:   a.log.Stats,
 		ConsoleURL: a.consoleURL,

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"github.com/tagmill/tagmill/admin/api"
 	"github.com/tagmill/tagmill/bundler/publish"
 	"github.com/tagmill/tagmill/cdn"
 	"github.com/tagmill/tagmill/snippets"
@@ -10,7 +9,7 @@ import (
 // snippetFile is where the page is told to find the snippet as a file.
 const snippetFile = "/tagmill-snippet.js"
 
-// pasting writes what customers paste; the console's Snippets.
+// pasting writes what customers paste; for console and API.
 type pasting struct{ publicURL string }
 
 func (p pasting) Inline(writeKey string) (string, error) {
@@ -20,14 +19,6 @@ func (p pasting) Inline(writeKey string) (string, error) {
 func (p pasting) External(writeKey string) (html, js, cspHash string, err error) {
 	e, err := snippets.External(snippets.Options{WriteKey: writeKey, PublicURL: p.publicURL}, snippetFile)
 	return e.HTML, string(e.JS), e.CSPHash, err
-}
-
-// apiSnippets is pasting in the words of the API.
-type apiSnippets struct{ pasting }
-
-func (s apiSnippets) External(writeKey string) (api.ExternalSnippet, error) {
-	html, js, cspHash, err := s.pasting.External(writeKey)
-	return api.ExternalSnippet{HTML: html, JS: js, CSPHash: cspHash}, err
 }
 
 // scripts is the publisher in the words of the API.

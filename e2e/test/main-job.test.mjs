@@ -28,11 +28,11 @@ test('a pasted snippet, an integration flipped on and off, a durable event', { t
   await t.test('before: our bundle alone, the page view arrives', async () => {
     const v = await visitor(chrome, mixpanelCDN)
     const page = await v.open(shop.url)
-    const seen = await events.until((e) => e.event?.type === 'page')
-    assert.equal(seen.event.context.page.url, shop.url + '/')
+    const seen = await events.until((e) => e.value?.type === 'page')
+    assert.equal(seen.value.context.page.url, shop.url + '/')
     await page.getByText('go').click()
-    const clicked = await events.until((e) => e.event?.event === 'Clicked')
-    assert.deepEqual(clicked.event.properties, { n: 1 })
+    const clicked = await events.until((e) => e.value?.event === 'Clicked')
+    assert.deepEqual(clicked.value.properties, { n: 1 })
     assert.ok(!v.requests.some((r) => r.url.includes('mxpnl')), 'nothing of Mixpanel is asked for')
     assert.deepEqual(v.errors, [])
     await v.close()
@@ -40,7 +40,7 @@ test('a pasted snippet, an integration flipped on and off, a durable event', { t
 
   await t.test('on: the next load asks for the vendor', async () => {
     const report = await server.flip('mixpanel', { enabled: true, settings: { token } })
-    assert.ok(report.brotli > 0 && report.flipToLiveMs >= 0, JSON.stringify(report))
+    assert.ok(report.bytes.brotli > 0 && report.flipToLiveMs >= 0, JSON.stringify(report))
     const v = await visitor(chrome, mixpanelCDN)
     const page = await v.open(shop.url)
     await page.waitForFunction(() => window.vendorLoaded)
@@ -53,7 +53,7 @@ test('a pasted snippet, an integration flipped on and off, a durable event', { t
     const v = await visitor(chrome, mixpanelCDN)
     const page = await v.open(shop.url)
     await page.getByText('go').click()
-    const pages = (e) => e.event?.type === 'page'
+    const pages = (e) => e.value?.type === 'page'
     await events.until((e) => pages(e) && events.seen.filter(pages).length === 3)
     assert.ok(!v.requests.some((r) => r.url.includes('mxpnl')))
     await v.close()

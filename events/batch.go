@@ -40,6 +40,7 @@ type Batch struct {
 	members      []member
 	context      []member
 	envelope     []member // the envelope's integrations, once split
+	lacked       []member // what lacking gives
 	scratch      []byte   // text that had to be unescaped, and ids made here
 	repaired     []byte
 	aside        splitter

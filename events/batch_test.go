@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -312,6 +313,25 @@ func TestEnvelopeIsMergedIntoEachEvent(t *testing.T) {
 	} {
 		if _, line := canonical(t, b, i, Stamp{}); !strings.Contains(line, want) {
 			t.Errorf("event %d: %s\nis not in\n%s", i, want, line)
+		}
+	}
+}
+
+func TestEnvelopeWithManyMembers(t *testing.T) {
+	var own, shared []string
+	for i := range 200 {
+		own = append(own, fmt.Sprintf(`"k%d":"own"`, 2*i))
+		shared = append(shared, fmt.Sprintf(`"k%d":"shared"`, 3*i))
+	}
+	b := decode(t, `{"context":{`+strings.Join(shared, ",")+`},"batch":[{"type":"page","context":{`+strings.Join(own, ",")+`}}]}`, "")
+	m, _ := canonical(t, b, 0, Stamp{})
+	context := m["context"].(map[string]any)
+	if len(context) != 200+200-67 { // 67 of the names are in both
+		t.Errorf("%d members", len(context))
+	}
+	for i := range 200 {
+		if context[fmt.Sprint("k", 2*i)] != "own" || i%2 == 1 && context[fmt.Sprint("k", 3*i)] != "shared" {
+			t.Fatalf("k%d is %v, k%d is %v", 2*i, context[fmt.Sprint("k", 2*i)], 3*i, context[fmt.Sprint("k", 3*i)])
 		}
 	}
 }

@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -120,10 +121,8 @@ func (b *Batch) appendContext(dst []byte, e *Event, s *Stamp) []byte {
 	for _, m := range own {
 		put(m)
 	}
-	for _, m := range envelope {
-		if !b.has(own, m.name) {
-			put(m)
-		}
+	for _, m := range b.lacking(own, envelope) {
+		put(m)
 	}
 	if !hasIP && (s.Client || e.direct) && s.IP.IsValid() && s.Address != AddressOff {
 		dst = appendComma(dst, start)
@@ -147,14 +146,33 @@ func appendComma(dst []byte, start int) []byte {
 	return dst
 }
 
-// has reports whether a member of that name is in the list.
-func (b *Batch) has(list []member, name span) bool {
-	for _, m := range list {
-		if bytes.Equal(b.unescaped(m.name), b.unescaped(name)) {
-			return true
+// lacking lists the envelope's members whose names own does not have; the list
+// is good until the next call. Comparing each with each is best for the few
+// there are; for many, made to keep us busy, there is a map.
+func (b *Batch) lacking(own, envelope []member) []member {
+	if len(own) == 0 {
+		return envelope
+	}
+	b.lacked = b.lacked[:0]
+	if len(own)*len(envelope) <= 1000 {
+		for _, m := range envelope {
+			name := b.unescaped(m.name)
+			if !slices.ContainsFunc(own, func(o member) bool { return bytes.Equal(b.unescaped(o.name), name) }) {
+				b.lacked = append(b.lacked, m)
+			}
+		}
+		return b.lacked
+	}
+	names := make(map[string]bool, len(own))
+	for _, m := range own {
+		names[string(b.unescaped(m.name))] = true
+	}
+	for _, m := range envelope {
+		if !names[string(b.unescaped(m.name))] {
+			b.lacked = append(b.lacked, m)
 		}
 	}
-	return false
+	return b.lacked
 }
 
 // keptIP says what becomes of a context.ip: dropped, kept as it came (the zero
@@ -222,11 +240,9 @@ func (b *Batch) appendIntegrations(dst []byte, e *Event) []byte {
 		dst = appendComma(dst, start)
 		dst = b.appendMember(dst, m)
 	}
-	for _, m := range b.envelope {
-		if !b.has(mine, m.name) {
-			dst = appendComma(dst, start)
-			dst = b.appendMember(dst, m)
-		}
+	for _, m := range b.lacking(mine, b.envelope) {
+		dst = appendComma(dst, start)
+		dst = b.appendMember(dst, m)
 	}
 	return append(dst, '}')
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -79,6 +80,9 @@ func (c *Collector) take(ctx context.Context, req *fasthttp.RequestCtx, body []b
 	}
 	zipped := isGzip(body)
 	if zipped {
+		if len(body) > limit {
+			return refused(fmt.Sprintf("body is too large: %d bytes zipped, where at most %d are taken unzipped", len(body), limit))
+		}
 		size += limit
 	}
 	if !c.admit(size) {

@@ -44,6 +44,8 @@ type Catalog interface {
 	settings.Catalog
 	// Manifests lists every integration, in a fixed order.
 	Manifests() []*integrations.Manifest
+	// Hosts is what an integration loads from and talks to, by CSP directive.
+	Hosts(slug string, values map[string]any) map[string][]string
 }
 
 // API is the handler of /api/v1/. Safe for concurrent use.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,7 +23,11 @@ func (a *API) problem(op string, err error) error {
 	case errors.As(err, &invalid):
 		p := &huma.ErrorModel{Status: http.StatusUnprocessableEntity, Detail: "nothing was changed: " + count(len(invalid.Problems), "mistake")}
 		for _, m := range invalid.Problems {
-			p.Errors = append(p.Errors, &huma.ErrorDetail{Location: "body." + m.Path, Message: m.Message})
+			d := &huma.ErrorDetail{Location: strings.TrimSuffix("body."+m.Path, "."), Message: m.Message}
+			if m.Line > 0 {
+				d.Message = fmt.Sprintf("line %d: %s", m.Line, m.Message)
+			}
+			p.Errors = append(p.Errors, d)
 		}
 		return titled(p)
 	case errors.Is(err, settings.ErrNotFound):

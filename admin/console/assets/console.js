@@ -218,7 +218,7 @@ function live() {
     const time = el("time", "", at.toLocaleTimeString([], { hour12: false }));
     time.title = at.toISOString();
     const type = e.kind === "event" ? String(v.type ?? "event") : e.kind === "discard" ? "discarded" : "unknown key";
-    const name = e.kind === "discard" ? `${e.code || "no reason given"}${v.event ? `: ${v.event}` : ""}` : String(v.event ?? v.name ?? v.context?.page?.path ?? v.groupId ?? v.previousId ?? "");
+    const name = e.kind === "discard" ? `${e.code || "no reason given"}${v.event ? `: ${v.event}` : ""}` : String(v.event ?? v.name ?? (v.type === "page" ? v.context?.page?.path : undefined) ?? v.traits?.email ?? v.traits?.name ?? v.groupId ?? v.previousId ?? "");
     const who = v.userId ? String(v.userId) : v.anonymousId ? `anonymous ${String(v.anonymousId).slice(0, 8)}` : "";
     line.append(time, el("span", `kind ${e.kind}`, type), el("span", "name", name), el("span", "who", who), el("span", "fine env", e.environment ?? ""));
     details.append(line);

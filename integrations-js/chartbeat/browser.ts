@@ -9,12 +9,15 @@ interface Settings {
   subscriberKeys?: string[];
 }
 
+/** A list becomes one text, as Chartbeat has it. */
+const text = (v: any) => v && String(v);
+
 const integration: Factory<Settings> = (settings, { w, script }) => {
   let loaded: Promise<void> | undefined;
 
   const describe = (e: Event): Props => {
     const { path, title, sections, section, authors, author } = e.properties!;
-    return flat({ path, title, sections: String(sections || section || e.category || ''), authors: String(authors || author || '') });
+    return flat({ path, title, sections: text(sections || section || e.category), authors: text(authors || author) });
   };
 
   return {

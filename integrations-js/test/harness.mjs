@@ -81,7 +81,7 @@ export async function build(destinations) {
 
 /** The page's policy: what the manifests allow, with the settings put in. */
 function policy(destinations) {
-  const rules = { script: ["'nonce-n0nce'"], connect: ['https://collector.example'], img: ['https://collector.example'], frame: [], style: [], font: [], media: [] }
+  const rules = { script: ["'nonce-n0nce'"], connect: ['https://collector.example'], img: ['data:', 'https://collector.example'], frame: [], style: [], font: [], media: [] }
   for (const { manifest, settings } of destinations) {
     const values = publicSettings(manifest, settings)
     for (const [directive, hosts] of Object.entries(manifest.hosts)) {
@@ -116,10 +116,9 @@ export async function visit({ destinations, serve, before = '', held = false }) 
     viewport: { width: 1280, height: 800 },
   })
   const tab = await context.newPage()
-  const seen = { scripts: [], requests: [], events: [], problems: [] }
+  const seen = { scripts: [], requests: [], problems: [] }
   let release
   const gate = held ? new Promise((resolve) => { release = resolve }) : Promise.resolve()
-  const answered = new Set()
   let bell = () => {}
 
   tab.on('pageerror', (e) => seen.problems.push('error reached the page: ' + e.message))
@@ -143,7 +142,6 @@ export async function visit({ destinations, serve, before = '', held = false }) 
     const cors = { 'access-control-allow-origin': 'https://shop.example', 'access-control-allow-credentials': 'true', 'access-control-allow-headers': 'content-type, authorization' }
     if (request.method() === 'OPTIONS') return route.fulfill({ status: 204, headers: cors })
     if (url.startsWith(collector)) {
-      seen.events.push(...(JSON.parse(request.postData() ?? '{}').batch ?? []))
       return route.fulfill({ headers: cors, contentType: 'application/json', body: '{"success":true}' })
     }
     const script = request.resourceType() === 'script'
@@ -156,10 +154,10 @@ export async function visit({ destinations, serve, before = '', held = false }) 
     if (answer === undefined || answer === 'abort') return route.abort()
     if (!script) seen.requests.push({ method: request.method(), url, body: request.postData() ?? '' })
     await route.fulfill({ headers: cors, contentType: 'text/javascript; charset=utf-8', ...answer })
-    answered.add(url)
     bell()
   })
-  await tab.goto(page)
+  // Not until load: that waits for scripts that are held back.
+  await tab.goto(page, { waitUntil: 'domcontentloaded' })
   return {
     tab, seen, release: () => release?.(),
     calls: () => tab.evaluate(() => window.vendorCalls),

@@ -18,12 +18,7 @@ func (b *Bundler) plugin(entry, config string) api.Plugin {
 			if refusal != "" {
 				return api.OnResolveResult{Errors: []api.Message{{Text: refusal}}}, nil
 			}
-			r := api.OnResolveResult{Namespace: space, Path: file}
-			if space != ownSpace {
-				// A module is there for what it exports; what nobody uses goes.
-				r.SideEffects = api.SideEffectsFalse
-			}
-			return r, nil
+			return api.OnResolveResult{Namespace: space, Path: file}, nil
 		})
 		build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: ownSpace}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 			if args.Path == "config" {

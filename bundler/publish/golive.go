@@ -187,6 +187,9 @@ func (p *Publisher) swap(s *source, pl plan, seen time.Time, all []ready) []poin
 	if len(all) == 0 {
 		st.BuildID, st.Runtime, st.Report, st.Final = "", "", bundler.Report{}, false
 	}
+	if s.next == nil {
+		st.State = StateLive
+	}
 	p.changedLocked()
 	return pointers
 }

@@ -78,8 +78,6 @@ type Config struct {
 	// Unresolved is the budget of events with unknown write keys, which are
 	// stored only while the settings may be stale.
 	Unresolved Budget
-	// Prefix is the path in front of every route, "" or like "/collect".
-	Prefix     string
 	Now        func() time.Time      // nil: time.Now
 	Registerer prometheus.Registerer // nil: metrics are not exposed
 	Logger     *slog.Logger          // nil: slog.Default
@@ -104,7 +102,6 @@ type Collector struct {
 	sources  Sources
 	address  func(*fasthttp.RequestCtx) netip.Addr
 	limits   events.Limits
-	prefix   string
 	now      func() time.Time
 	logger   *slog.Logger
 	metrics  *metrics
@@ -146,7 +143,7 @@ func New(cfg Config) *Collector {
 	}
 	c := &Collector{
 		log: cfg.Log, sources: cfg.Sources, address: cfg.Address,
-		limits: cfg.Limits, prefix: cfg.Prefix, now: cfg.Now, logger: cfg.Logger,
+		limits: cfg.Limits, now: cfg.Now, logger: cfg.Logger,
 		maxInFlight:      cfg.InFlight,
 		unresolvedEvents: perSecond(cfg.Unresolved.EventsPerSecond),
 		unresolvedBytes:  perSecond(cfg.Unresolved.BytesPerSecond),

@@ -20,8 +20,8 @@ const (
 
 const pixelPath = "/v1/pixel/"
 
-// Paths lists every exact path answered, without Config.Prefix; beside them
-// everything under /v1/pixel/ is.
+// Paths lists every exact path answered; beside them everything under
+// /v1/pixel/ is.
 func Paths() []string {
 	return []string{
 		"/v1/t", "/v1/p", "/v1/i", "/v1/g", "/v1/a", "/v1/s", "/v1/b",
@@ -64,9 +64,9 @@ func route(path []byte) (kind, events.Type) {
 func (c *Collector) Handle(ctx *fasthttp.RequestCtx) {
 	// The raw path: fasthttp's Path is cleaned, and two spellings of one
 	// route are one too many.
-	path, ok := bytes.CutPrefix(ctx.URI().PathOriginal(), []byte(c.prefix))
+	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
 	kind, implied := route(path)
-	if !ok || kind == noRoute {
+	if kind == noRoute {
 		c.refuse(ctx, fasthttp.StatusNotFound, "no such route; post events to /v1/batch, /v1/track, /v1/page, /v1/identify, /v1/group, /v1/alias or /v1/screen")
 		return
 	}

@@ -119,7 +119,7 @@ func (l *Log) readBlocks(at, end int64, max int) ([]eventlog.Record, error) {
 		}
 	}
 	if err := it.Error(); err != nil && len(records) == 0 {
-		return nil, err
+		return nil, damaged(err)
 	}
 	return records, nil
 }

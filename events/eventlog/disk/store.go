@@ -124,12 +124,37 @@ func openPebble(opts Options, lock *pebble.Lock, fail func(error), readOnly bool
 		o.Levels[i].BlockSize = 32 << 10
 		o.TargetFileSizes[i] = int64(opts.memTableBytes)
 	}
-	db, err := pebble.Open(opts.Dir, o)
-	if err != nil && pebble.IsCorruptionError(err) {
-		return nil, fmt.Errorf("the log is damaged, not only at its unfinished end; `tagmill log verify` says more, a copy of the folder may be restored: %w", err)
+	existed, err := pebble.Peek(opts.Dir, opts.FS)
+	if err != nil {
+		return nil, damaged(err)
 	}
-	return db, err
+	db, err := pebble.Open(opts.Dir, o)
+	if err != nil {
+		return nil, damaged(err)
+	}
+	if !existed.Exists {
+		// Pebble begins a new database's first write-ahead log before it
+		// reaches the format above, so without sync chunks. A flush, though
+		// of nothing, begins the next.
+		if err := db.Flush(); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return db, nil
 }
+
+// damaged says what to do about an error of Pebble's that means lost bytes; it
+// returns others as they are.
+func damaged(err error) error {
+	if err == nil || !pebble.IsCorruptionError(err) {
+		return err
+	}
+	return fmt.Errorf("the log is damaged; `tagmill log verify` says more, a copy of the folder may be restored: %w", err)
+}
+
+// flush moves everything to tables. After it, damage to the stopped log cannot
+// be mistaken for an unfinished write, as it can at the end of a write-ahead log.
+func (s *store) flush() error { return s.db.Flush() }
 
 func (s *store) close() error { return errors.Join(s.db.Close(), s.lock.Close()) }
 
@@ -150,11 +175,11 @@ func (s *store) extent() (extent, error) {
 	}
 	defer it.Close()
 	if !it.First() {
-		return e, it.Error()
+		return e, damaged(it.Error())
 	}
 	e.oldest = baseOf(it.Key())
 	if !it.Last() {
-		return extent{}, errors.Join(errors.New("no last block"), it.Error())
+		return extent{}, errors.Join(errors.New("the last block is missing"), damaged(it.Error()))
 	}
 	h, payload, err := readBlock(it)
 	if err != nil {
@@ -194,7 +219,7 @@ func readBlock(it *pebble.Iterator) (header, []byte, error) {
 	base := baseOf(k)
 	v, err := it.ValueAndErr()
 	if err != nil {
-		return header{}, nil, fmt.Errorf("read block at offset %d: %w", base, err)
+		return header{}, nil, fmt.Errorf("read block at offset %d: %w", base, damaged(err))
 	}
 	h, payload, err := openBlock(v)
 	if err != nil {
@@ -212,7 +237,7 @@ func blockAt(it *pebble.Iterator, offset int64) (header, []byte, error) {
 	after := key(offset+1, holdsCursors)
 	if !it.SeekLT(after[:]) {
 		if err := it.Error(); err != nil {
-			return header{}, nil, fmt.Errorf("seek offset %d: %w", offset, err)
+			return header{}, nil, fmt.Errorf("seek offset %d: %w", offset, damaged(err))
 		}
 		return header{}, nil, eventlog.ErrTrimmed
 	}

@@ -40,9 +40,10 @@ const (
 	lastRetry  = 30 * time.Second
 )
 
-// OpenCached opens the store, or stands in for it with the snapshot file. It
-// fails with the store's error when there is no usable file either. Run must
-// be called for the rest.
+// OpenCached opens the store; when that is ErrUnavailable, the snapshot file
+// stands in for it. It fails with the store's error when that is another (a
+// newer version's store, another secret key) or there is no usable file. Run
+// must be called for the rest.
 func OpenCached(ctx context.Context, o CachedOptions) (*Cached, error) {
 	c := &Cached{opts: o}
 	store, err := o.Open(ctx)
@@ -50,6 +51,9 @@ func OpenCached(ctx context.Context, o CachedOptions) (*Cached, error) {
 		c.store.Store(&opened{store})
 		c.live = NewLive(store.Snapshot())
 		return c, nil
+	}
+	if !errors.Is(err, ErrUnavailable) {
+		return nil, err
 	}
 	snap, loadErr := LoadSnapshot(o.Path)
 	if loadErr != nil {
@@ -77,7 +81,7 @@ func (c *Cached) Run(ctx context.Context) error {
 		}
 		store, err := c.opts.Open(ctx)
 		if err != nil {
-			c.opts.Log.Warn("settings store is still away", "error", err, "next_try", wait)
+			c.opts.Log.Warn("settings store is still away", "error", err, "next_try", min(2*wait, lastRetry))
 			continue
 		}
 		c.opts.Log.Info("settings store is back")

@@ -104,9 +104,18 @@ func (tx *edit) locate(src *Source, integration, name string) (slug string, i in
 
 // checkDestination lets the catalog judge; prefix goes before each path.
 func (tx *edit) checkDestination(d *Destination, values map[string]any, prefix string) {
-	if _, known := tx.Catalog.Slug(d.Integration); !known {
-		tx.problem(prefix+"integration", fmt.Sprintf("%q is not in this version's catalog: switch it off, or install a version that has it", d.Integration))
-		return
+	for _, p := range check(tx.Catalog, d, values) {
+		tx.problem(prefix+p.Path, p.Message)
+	}
+}
+
+// CheckDestination reports what the catalog finds wrong with a destination as
+// it is stored, references to secrets included; nil when all is well.
+func CheckDestination(d Destination, c Catalog) []Problem { return check(c, &d, d.Settings) }
+
+func check(c Catalog, d *Destination, values map[string]any) (problems []Problem) {
+	if _, known := c.Slug(d.Integration); !known {
+		return []Problem{{Path: "integration", Message: fmt.Sprintf("%q is not in this version's catalog: switch it off, or install a version that has it", d.Integration)}}
 	}
 	judged := make(map[string]any, len(values))
 	for key, v := range values {
@@ -115,14 +124,16 @@ func (tx *edit) checkDestination(d *Destination, values map[string]any, prefix s
 		}
 		judged[key] = v
 	}
-	wrong := tx.Catalog.Check(d.Integration, string(d.Mode), judged)
+	wrong := c.Check(d.Integration, string(d.Mode), judged)
 	for _, key := range slices.Sorted(maps.Keys(wrong)) {
 		path := "settings." + key
-		if _, _, isField := tx.Catalog.Field(d.Integration, key); !isField && key == "mode" {
-			path = key
+		if key == "" {
+			path = "mode"
 		}
-		tx.problem(prefix+path, withoutSecret(wrong[key], values[key], tx.isSecret(d.Integration, key)))
+		_, secret, _ := c.Field(d.Integration, key)
+		problems = append(problems, Problem{Path: path, Message: withoutSecret(wrong[key], values[key], secret)})
 	}
+	return problems
 }
 
 // withoutSecret guards against a catalog that repeats a bad value in its
@@ -273,7 +284,7 @@ func plain(v any, depth int) (any, string) {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return nil, "is not a number that JSON can hold"
 		}
-		return x, ""
+		return x + 0, "" // -0 becomes 0: few formats know the difference
 	case int:
 		return plainInt(int64(x))
 	case int64:

@@ -63,7 +63,7 @@ func optionsOrNil(o Options) *Options {
 func wholeNumbers(v any) any {
 	switch x := v.(type) {
 	case float64:
-		if x == math.Trunc(x) && math.Abs(x) < 1<<53 && !(x == 0 && math.Signbit(x)) {
+		if x == math.Trunc(x) && math.Abs(x) <= 1<<53 {
 			return int64(x)
 		}
 	case []any:

@@ -17,37 +17,55 @@ type PublicDestination struct {
 	Settings json.RawMessage `json:"settings"` // browser-scoped, non-secret keys only
 }
 
+// Filler is a Catalog that completes what Public lets through: defaults put
+// in, settings that do not apply left out.
+type Filler interface {
+	Public(slug string, values map[string]any) (json.RawMessage, error)
+}
+
 // Public is the only way from settings to a browser: the source's enabled
 // destinations that run there, in the order of their labels, each with the
-// keys that the catalog allows by name. Whatever the catalog does not know,
-// or has come to call secret or server-only, stays behind. The same source and
-// catalog give the same bytes.
+// keys that the catalog allows by name, completed by it if it is a Filler.
+// Whatever the catalog does not know, or has come to call secret or
+// server-only, stays behind. A named destination also goes by its label. The
+// same source and catalog give the same bytes.
 func Public(src *Source, c Catalog) ([]PublicDestination, error) {
 	out := []PublicDestination{}
 	dests := slices.Clone(src.Destinations)
 	slices.SortFunc(dests, func(a, b Destination) int { return cmp.Compare(a.Label(), b.Label()) })
 	for _, d := range dests {
-		if !d.Enabled || d.Mode == Server || len(c.Names(d.Integration)) == 0 {
+		names := slices.Clone(c.Names(d.Integration))
+		if !d.Enabled || d.Mode == Server || len(names) == 0 {
 			continue
 		}
-		allowed := map[string]any{}
-		for key, v := range d.Settings {
-			scope, secret, ok := c.Field(d.Integration, key)
-			if !ok || secret || scope != "browser" && scope != "both" {
-				continue
-			}
-			if _, isRef := Ref(v); isRef {
-				continue // was secret when it was written
-			}
-			allowed[key] = v
+		if d.Name != "" {
+			names = append(names, d.Label())
 		}
-		raw, err := json.Marshal(allowed) // sorts its keys
+		raw, err := publicSettings(d, c)
 		if err != nil {
 			return nil, fmt.Errorf("public settings of %s in source %s: %w", d.Label(), src.Slug, err)
 		}
-		out = append(out, PublicDestination{ID: d.ID, Slug: d.Integration, Names: c.Names(d.Integration), Settings: raw})
+		out = append(out, PublicDestination{ID: d.ID, Slug: d.Integration, Names: names, Settings: raw})
 	}
 	return out, nil
+}
+
+func publicSettings(d Destination, c Catalog) (json.RawMessage, error) {
+	allowed := map[string]any{}
+	for key, v := range d.Settings {
+		scope, secret, ok := c.Field(d.Integration, key)
+		if !ok || secret || scope != "browser" && scope != "both" {
+			continue
+		}
+		if _, isRef := Ref(v); isRef {
+			continue // was secret when it was written
+		}
+		allowed[key] = v
+	}
+	if f, ok := c.(Filler); ok {
+		return f.Public(d.Integration, allowed)
+	}
+	return json.Marshal(allowed) // sorts its keys
 }
 
 // Masked is a copy of a destination fit to be shown to who may edit it:

@@ -126,8 +126,8 @@ type Catalog interface {
 	// Slug resolves a slug or alias to the slug.
 	Slug(name string) (slug string, ok bool)
 	// Check reports what is wrong with values for an integration in a mode,
-	// one message per settings key, nil when all is well. A secret's value
-	// may be its reference. Unknown keys, missing required ones, wrong types
+	// one message per settings key, under "" what concerns the mode, nil when
+	// all is well. A secret's value may be its reference, {"$secret": ref}. Unknown keys, missing required ones, wrong types
 	// and values that cannot work are all reported at once.
 	Check(slug, mode string, values map[string]any) map[string]string
 	// Field reports where a settings key belongs: scope is "browser",

@@ -120,40 +120,61 @@ type damaged struct{ what string }
 
 func (d *damaged) Error() string { return d.what }
 
-// explain names the file and, where one is known, the remedy. What the caller
-// cannot help and may go away is settings.ErrUnavailable.
+// explain names the file and, where one is known, the remedy. It adds
+// settings.ErrUnavailable to what a caller may wait out, and to a damaged
+// file, so that a process can go on from its copy of the settings; a file that
+// must not be opened at all (another program's, another process's, a newer
+// version's) is an error to stop at.
 func explain(op, path string, err error) error {
-	name := func(remedy string) error {
+	remedy, away := diagnose(err)
+	if op != "open" {
+		away = true // it was open once
+	}
+	switch {
+	case errors.Is(err, settings.ErrNotFound), errors.Is(err, settings.ErrConflict), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s settings %s: %w", op, path, err)
+	case remedy == "" && !away:
+		return fmt.Errorf("%s settings %s: %w", op, path, err)
+	case remedy == "":
+		return fmt.Errorf("%s settings %s: %w: %w", op, path, settings.ErrUnavailable, err)
+	case away:
 		return fmt.Errorf("%s settings %s: %s: %w: %w", op, path, remedy, settings.ErrUnavailable, err)
 	}
-	const restore = "the file is damaged: move it and its -wal file away and restore a backup (tagmill restore)"
+	return fmt.Errorf("%s settings %s: %s: %w", op, path, remedy, err)
+}
+
+const restore = "the file is damaged: move it and its -wal file away and restore a backup (tagmill restore)"
+
+// diagnose finds the remedy for an error, and whether it may pass.
+func diagnose(err error) (remedy string, away bool) {
+	const writable = "it cannot be written: make the file and its folder writable for this user"
 	var coded *sqlite.Error
 	var broken *damaged
 	switch {
 	case errors.As(err, &broken):
-		return name(restore)
+		return restore, true
 	case errors.As(err, &coded):
 		switch coded.Code() & 0xff { // the low byte is the kind, the rest detail
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-			return name("it is in use by another process: stop that one first, or give this one another data folder")
+			return "it is in use by another process: stop that one first, or give this one another data folder", false
 		case sqlite3.SQLITE_CORRUPT:
-			return name(restore)
+			return restore, true
 		case sqlite3.SQLITE_NOTADB:
-			return name("it is not a settings database or its start is overwritten: move it away and restore a backup (tagmill restore), or give another path")
+			return "it is not a settings database or its start is overwritten: move it away and restore a backup (tagmill restore), or give another path", false
 		case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-			return name("it cannot be written: make the file and its folder writable for this user")
+			return writable, false
 		case sqlite3.SQLITE_FULL:
-			return name("the disk is full: free some space")
+			return "the disk is full: free some space", true
 		case sqlite3.SQLITE_IOERR:
-			return name("the disk answers with errors: look at the system log")
+			return "the disk answers with errors: look at the system log", true
 		}
-		return name("SQLite refuses")
+		return "SQLite refuses", false
 	case errors.Is(err, fs.ErrNotExist):
-		return name("the folder does not exist: create it")
+		return "the folder does not exist: create it", false
 	case errors.Is(err, fs.ErrPermission):
-		return name("it cannot be written: make the file and its folder writable for this user")
+		return writable, false
 	case strings.Contains(err.Error(), "database is closed"):
-		return name("it is closed")
+		return "it is closed", true
 	}
-	return fmt.Errorf("%s settings %s: %w", op, path, err)
+	return "", false
 }

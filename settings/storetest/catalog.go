@@ -96,7 +96,7 @@ func (c Catalog) Field(slug, key string) (scope string, secret, ok bool) {
 func (c Catalog) Check(slug, mode string, values map[string]any) map[string]string {
 	wrong := map[string]string{}
 	if !slices.Contains(c[slug].Modes, mode) {
-		wrong["mode"] = fmt.Sprintf("%s runs in %s only", slug, strings.Join(c[slug].Modes, ", "))
+		wrong[""] = fmt.Sprintf("%s runs in %s only", slug, strings.Join(c[slug].Modes, ", "))
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		f, ok := c[slug].Fields[key]

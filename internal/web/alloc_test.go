@@ -31,8 +31,8 @@ func TestRoutingAllocatesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.handle(ctx)
-			if got := string(ctx.Request.Header.RequestURI()); got != "/v1/projects/k/settings?x" {
-				t.Fatal(got)
+			if string(ctx.Request.Header.RequestURI()) != "/v1/projects/k/settings?x" {
+				t.Fatal("the prefix is not cut off")
 			}
 		}); n != 0 {
 			t.Errorf("prefix %q: %v allocations", prefix, n)

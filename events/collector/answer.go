@@ -1,16 +1,31 @@
 package collector
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/valyala/fasthttp"
 )
 
 const jsonType = "application/json"
 
-var successBody = []byte(`{"success":true}`)
+// answer is every body that is not an image.
+type answer struct {
+	Success bool     `json:"success"`
+	Message string   `json:"message,omitempty"`
+	Off     []string `json:"off,omitempty"`
+}
+
+var successBody = []byte(`{"success":true}`) // nearly every answer, ready made
+
+func marshal(a answer) []byte {
+	body, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // cannot be: bad UTF-8 is no error to it, and there is nothing else
+	}
+	return body
+}
 
 // succeed answers 200, naming the integrations that the page is to stop.
 func (c *Collector) succeed(ctx *fasthttp.RequestCtx, off []string) {
@@ -18,14 +33,7 @@ func (c *Collector) succeed(ctx *fasthttp.RequestCtx, off []string) {
 	if len(off) == 0 {
 		ctx.SetBody(successBody)
 	} else {
-		body := []byte(`{"success":true,"off":[`)
-		for i, name := range off {
-			if i > 0 {
-				body = append(body, ',')
-			}
-			body, _ = jsontext.AppendQuote(body, name) // bad UTF-8 becomes U+FFFD
-		}
-		ctx.SetBody(append(body, "]}"...))
+		ctx.SetBody(marshal(answer{Success: true, Off: off}))
 	}
 	c.metrics.request(fasthttp.StatusOK)
 }
@@ -37,8 +45,7 @@ func (c *Collector) refuse(ctx *fasthttp.RequestCtx, status int, message string)
 	ctx.SetContentType(jsonType)
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
-	body, _ := jsontext.AppendQuote([]byte(`{"success":false,"message":`), message)
-	ctx.SetBody(append(body, '}'))
+	ctx.SetBody(marshal(answer{Message: message}))
 	c.metrics.request(status)
 }
 

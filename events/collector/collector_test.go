@@ -3,10 +3,10 @@ package collector
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"encoding/base64"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -221,232 +221,6 @@ func TestOneBadEventNeverRefusesItsBatch(t *testing.T) {
 	b.count(b.metrics.discarded[events.TooManyEvents], 101)
 }
 
-func TestUnknownWriteKey(t *testing.T) {
-	const stranger = "AbCdEfGhIjKlMnOp"
-	body := strings.ReplaceAll(track, key, stranger)
-	b := newRig(t, Source{}, func(c *Config) { c.Unresolved = Budget{EventsPerSecond: 2, BytesPerSecond: 1 << 20} })
-
-	res := b.post("/v1/t", body)
-	b.want(res, 200)
-	if got := string(res.Header.Peek("Tagmill-Error")); got != "unknown-write-key" {
-		t.Errorf("Tagmill-Error %q", got)
-	}
-	if len(b.records()) != 0 {
-		t.Errorf("stored though the settings are fresh: %v", brief(b.records()))
-	}
-	b.count(b.metrics.unknown.notStored, 1)
-
-	b.sources.stale.Store(true)
-	b.want(b.post("/v1/t", `{"userId":"u","writeKey":"`+stranger+`"}`), 200) // bad: not kept
-	res = b.post("/v1/t", body, "Origin", "https://shop.example")
-	b.want(res, 200)
-	if got := string(res.Header.Peek("Tagmill-Error")); got != "unknown-write-key" {
-		t.Errorf("Tagmill-Error %q", got)
-	}
-	r, m := b.only(eventlog.Unresolved)
-	if r.WriteKey != stranger {
-		t.Errorf("record of %q", r.WriteKey)
-	}
-	if ip, ok := m["context"].(map[string]any)["ip"]; ok {
-		t.Errorf("address %v kept, though nobody said it may be", ip)
-	}
-	b.want(b.post("/v1/t", body), 200)
-	b.want(b.post("/v1/t", body), 200) // over the budget
-	if got := len(b.records()); got != 2 {
-		t.Errorf("%d records stored on a budget of 2", got)
-	}
-	b.count(b.metrics.unknown.stored, 2)
-	b.count(b.metrics.unknown.overBudget, 1)
-	b.now = b.now.Add(time.Second)
-	b.want(b.post("/v1/t", body), 200)
-	if got := len(b.records()); got != 3 {
-		t.Errorf("%d records after a second", got)
-	}
-	b.fail = eventlog.ErrUnavailable
-	b.now = b.now.Add(time.Second)
-	b.want(b.post("/v1/t", body), 503)
-}
-
-func TestNotDurable(t *testing.T) {
-	for _, err := range []error{
-		eventlog.ErrFull, eventlog.ErrUnavailable, eventlog.ErrClosed, errors.New("odd"),
-		fmt.Errorf("append: %w", eventlog.ErrFull),
-		&eventlog.PartialError{Errs: []error{nil, eventlog.ErrUnavailable}},
-	} {
-		b := newRig(t, Source{RefreshIDCookie: true})
-		b.fail = err
-		res := b.post("/v1/t", track)
-		b.want(res, 503)
-		if got := string(res.Header.Peek("Retry-After")); got == "" || got == "0" {
-			t.Errorf("%v: Retry-After %q", err, got)
-		}
-		b.count(b.metrics.accepted, 0)
-		if got := b.inFlight.Load(); got != 0 {
-			t.Errorf("%d bytes in flight afterwards", got)
-		}
-		b.fail = nil
-		b.want(b.post("/v1/t", track), 200)
-	}
-}
-
-func TestRateLimit(t *testing.T) {
-	b := newRig(t, Source{EventsPerSecond: 10})
-	batch := `{"batch":[` + strings.Repeat(track+",", 24) + track + `],"writeKey":"` + key + `"}`
-	b.want(b.post("/v1/b", batch), 200) // larger than the burst, once
-	res := b.post("/v1/t", track)
-	b.want(res, 429)
-	for _, header := range []string{"Retry-After", "X-RateLimit-Reset"} {
-		if got := string(res.Header.Peek(header)); got != "2" { // 15 owed, 10 a second
-			t.Errorf("%s %q, want 2", header, got)
-		}
-	}
-	b.now = b.now.Add(2 * time.Second)
-	b.want(b.post("/v1/t", track), 200)
-
-	// The limit is the source's, and follows its settings.
-	b.sources.byKey[key] = Source{ID: "src-1", EventsPerSecond: 1}
-	b.want(b.post("/v1/t", track), 200)
-	b.want(b.post("/v1/t", track), 429)
-	b.sources.byKey[key] = Source{ID: "src-2", EventsPerSecond: 1}
-	b.want(b.post("/v1/t", track), 200)
-	b.sources.byKey[key] = Source{ID: "src-2"}
-	b.want(b.post("/v1/t", track), 200)
-	if got := len(b.records()); got != 29 {
-		t.Errorf("%d records", got)
-	}
-}
-
-// blockingLog holds every Append until released.
-type blockingLog struct {
-	entered chan struct{}
-	release chan struct{}
-}
-
-func (l *blockingLog) Append(_ context.Context, _ []eventlog.Record) error {
-	l.entered <- struct{}{}
-	<-l.release
-	return nil
-}
-
-func TestBytesInFlightAreBounded(t *testing.T) {
-	log := &blockingLog{entered: make(chan struct{}), release: make(chan struct{})}
-	size := int64(len(track))
-	b := newRig(t, Source{}, func(c *Config) { c.Log, c.InFlight = log, 4*size+1000 })
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() { b.want(b.post("/v1/t", track), 200) })
-		<-log.entered
-	}
-	res := b.post("/v1/t", `{"x":"`+strings.Repeat("x", int(4*size))+`","writeKey":"`+key+`"}`)
-	b.want(res, 503)
-	if got := string(res.Header.Peek("Retry-After")); got != "1" {
-		t.Errorf("Retry-After %q", got)
-	}
-	res = b.post("/v1/b", zip(t, `{"batch":[]}`)) // small, but may unzip to half a megabyte
-	b.want(res, 503)
-	close(log.release)
-	wg.Wait()
-	if got := b.inFlight.Load(); got != 0 {
-		t.Errorf("%d bytes in flight afterwards", got)
-	}
-}
-
-func TestOrigins(t *testing.T) {
-	allowed := []string{"https://shop.example", "https://*.shop.example", "http://localhost:3000"}
-	for origin, ok := range map[string]bool{
-		"https://shop.example":            true,
-		"HTTPS://Shop.Example":            true,
-		"https://www.shop.example":        true,
-		"https://a.b.shop.example":        true,
-		"http://localhost:3000":           true,
-		"":                                true, // not a page
-		"http://shop.example":             false,
-		"https://shop.example:8443":       false,
-		"https://evilshop.example":        false,
-		"https://shop.example.evil":       false,
-		"https://.shop.example":           false,
-		"https://localhost:3000":          false,
-		"null":                            false,
-		"https://www.shop.example.evil":   false,
-		"https://evil.example#.shop.exam": false,
-	} {
-		b := newRig(t, Source{AllowedOrigins: allowed})
-		b.want(b.post("/v1/t", track, "Origin", origin), 200)
-		if ok {
-			b.only(eventlog.Event)
-			continue
-		}
-		b.only(eventlog.Discard)
-		if codes := b.codes(); codes[0] != events.OriginNotAllowed {
-			t.Errorf("%s: code %s", origin, codes[0])
-		}
-	}
-}
-
-func TestBots(t *testing.T) {
-	for userAgent, bot := range map[string]bool{
-		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)":                           true,
-		"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0)":                        true,
-		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/131.0 Safari": true,
-		"facebookexternalhit/1.1":                                      true,
-		"Mozilla/5.0 Chrome-Lighthouse":                                true,
-		"Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36": false,
-		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36":           false,
-		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Mobile/15E148 Safari/6": false,
-		"": false,
-	} {
-		for _, mode := range []Bots{"", BotsMark, BotsDrop} {
-			inContext := strings.Replace(track, `"type"`, fmt.Sprintf(`"context":{"userAgent":%q},"type"`, userAgent), 1)
-			for _, send := range []func(*rig){
-				func(b *rig) {
-					b.want(b.post("/v1/t", track, "Origin", "https://a.example", "User-Agent", userAgent), 200)
-				},
-				func(b *rig) { b.want(b.post("/v1/t", inContext, "User-Agent", "Go-http-client/1.1"), 200) },
-			} {
-				b := newRig(t, Source{Bots: mode})
-				send(b)
-				if bot && mode == BotsDrop {
-					_, m := b.only(eventlog.Discard)
-					if m["code"] != "bot" || m["event"] != nil {
-						t.Errorf("%s: discard %v", userAgent, m)
-					}
-					continue
-				}
-				_, m := b.only(eventlog.Event)
-				if got := m["context"].(map[string]any)["bot"] == true; got != bot {
-					t.Errorf("%s: bot is %t, want %t", userAgent, got, bot)
-				}
-			}
-		}
-	}
-}
-
-func TestWhoSentIt(t *testing.T) {
-	const browser = "Mozilla/5.0 (X11; Linux x86_64)"
-	for _, test := range []struct {
-		source  Source
-		headers []string
-		ip      any
-		agent   any
-		channel string
-	}{
-		{Source{}, []string{"Origin", "https://a.example", "User-Agent", browser}, "203.0.113.77", browser, "client"},
-		{Source{}, []string{"User-Agent", browser}, "203.0.113.77", browser, "client"},
-		{Source{}, []string{"User-Agent", "Shop/1 CFNetwork/1335 Darwin/21"}, "203.0.113.77", "Shop/1 CFNetwork/1335 Darwin/21", "client"},
-		{Source{}, []string{"User-Agent", "Go-http-client/1.1"}, nil, nil, "server"},
-		{Source{Address: events.AddressTruncated}, []string{"User-Agent", browser}, "203.0.113.0", browser, "client"},
-		{Source{Address: events.AddressOff}, []string{"User-Agent", browser}, nil, browser, "client"},
-	} {
-		b := newRig(t, test.source)
-		b.want(b.post("/v1/t", track, test.headers...), 200)
-		_, m := b.only(eventlog.Event)
-		context := m["context"].(map[string]any)
-		if context["ip"] != test.ip || context["userAgent"] != test.agent || m["channel"] != test.channel {
-			t.Errorf("%v: context %v, channel %v", test.headers, context, m["channel"])
-		}
-	}
-}
-
 func TestRepairsAreCounted(t *testing.T) {
 	b := newRig(t, Source{})
 	b.want(b.post("/v1/t", "{\"userId\":7,\"event\":\"\xff\",\"x\":1,\"x\":2,\"timestamp\":\"now\",\"writeKey\":\""+key+"\"}"), 200)
@@ -461,8 +235,9 @@ func TestOff(t *testing.T) {
 	b := newRig(t, Source{Off: []string{"mixpanel", `a"b</script>`}})
 	res := b.post("/v1/t", track)
 	b.want(res, 200)
-	if got := string(res.Body()); got != `{"success":true,"off":["mixpanel","a\"b</script>"]}` {
-		t.Errorf("answer %s", got)
+	var got struct{ Off []string }
+	if err := json.Unmarshal(res.Body(), &got); err != nil || !slices.Equal(got.Off, b.sources.byKey[key].Off) || bytes.Contains(res.Body(), []byte("<")) {
+		t.Errorf("answer %s (%v)", res.Body(), err)
 	}
 }
 

@@ -1,8 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -17,27 +17,26 @@ type patch struct {
 
 // optionsPatch is a JSON merge patch (RFC 7396) of settings.Options: a value
 // replaces, null goes back to the default, what is absent stays.
-type optionsPatch struct{ members map[string]json.RawMessage }
+type optionsPatch struct{ members map[string]any }
 
 // UnmarshalJSON keeps the members as they are, null told from absent.
 func (p *optionsPatch) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &p.members) }
 
-// Schema is that of settings.Options, each member allowed to be null.
+// Schema is that of settings.Options with each member allowed to be null, and
+// of an object in it any part.
 func (p *optionsPatch) Schema(r huma.Registry) *huma.Schema {
-	full := huma.SchemaFromType(r, typeOf[settings.Options]())
 	s := &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{},
 		Description: "merge patch: a value replaces, null goes back to the default, what is absent stays",
 	}
-	for name, prop := range full.Properties {
+	for name, prop := range huma.SchemaFromType(r, reflect.TypeFor[settings.Options]()).Properties {
 		if prop.Ref != "" {
-			prop = &huma.Schema{OneOf: []*huma.Schema{{Ref: prop.Ref}, {Type: "null"}}}
-		} else {
-			c := *prop
-			c.Nullable = true
-			prop = &c
+			prop = r.SchemaFromRef(prop.Ref)
 		}
-		s.Properties[name] = prop
+		part := *prop
+		part.Nullable, part.Required = true, nil
+		part.PrecomputeMessages()
+		s.Properties[name] = &part
 	}
 	s.PrecomputeMessages()
 	return s
@@ -48,30 +47,40 @@ func (p *optionsPatch) onto(options settings.Options) (*settings.Options, error)
 	if len(p.members) == 0 {
 		return nil, nil
 	}
-	present, err := json.Marshal(options)
+	b, err := json.Marshal(options)
 	if err != nil {
 		return nil, err
 	}
-	merged := map[string]json.RawMessage{}
-	if err := json.Unmarshal(present, &merged); err != nil {
+	var present any
+	if err := json.Unmarshal(b, &present); err != nil {
 		return nil, err
 	}
-	for name, v := range p.members {
-		if string(v) == "null" {
-			delete(merged, name)
-		} else {
-			merged[name] = v
-		}
-	}
-	whole, err := json.Marshal(merged)
-	if err != nil {
+	if b, err = json.Marshal(mergePatch(present, p.members)); err != nil {
 		return nil, err
 	}
 	out := new(settings.Options)
-	dec := json.NewDecoder(bytes.NewReader(whole))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(out); err != nil {
+	if err := json.Unmarshal(b, out); err != nil {
 		return nil, invalid("options", err.Error())
 	}
 	return out, nil
+}
+
+// mergePatch is RFC 7396; target is the caller's to give away.
+func mergePatch(target, patch any) any {
+	members, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	out, ok := target.(map[string]any)
+	if !ok {
+		out = map[string]any{}
+	}
+	for name, v := range members {
+		if v == nil {
+			delete(out, name)
+		} else {
+			out[name] = mergePatch(out[name], v)
+		}
+	}
+	return out
 }

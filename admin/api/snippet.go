@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -65,7 +66,7 @@ func (a *API) routeSnippet(h huma.API) {
 	h.OpenAPI().Paths[o.Path].Get.Responses["200"] = &huma.Response{
 		Description: "OK",
 		Content: map[string]*huma.MediaType{"application/json": {
-			Schema: h.OpenAPI().Components.Schemas.Schema(typeOf[snippetAnswer](), true, "SnippetAnswer"),
+			Schema: h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[snippetAnswer](), true, "SnippetAnswer"),
 		}},
 	}
 }

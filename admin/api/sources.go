@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -142,5 +141,3 @@ func (a *API) answerSource(op string, snap *settings.Snapshot, workspace, source
 }
 
 func etag(s *settings.Source) string { return fmt.Sprintf(`"%d"`, s.Revision) }
-
-func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }

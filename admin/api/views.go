@@ -27,7 +27,7 @@ type sourceView struct {
 	WriteKey     string              `json:"writeKey" doc:"the first key that is not retired"`
 	Keys         []settings.WriteKey `json:"keys" doc:"all write keys, oldest first, retired ones included" nullable:"false"`
 	Options      settings.Options    `json:"options" doc:"set here; what is absent comes from the workspace, then from the product's defaults"`
-	Integrations []Destination   `json:"integrations" nullable:"false"`
+	Integrations []Destination       `json:"integrations" nullable:"false"`
 }
 
 // Destination is one integration of a source as the API shows it.
@@ -47,7 +47,7 @@ type revisionView struct {
 	Author       string            `json:"author"`
 	Summary      string            `json:"summary"`
 	Options      *settings.Options `json:"options,omitempty"`
-	Integrations []Destination `json:"integrations,omitempty" doc:"as of this revision; secrets are masked"`
+	Integrations []Destination     `json:"integrations,omitempty" doc:"as of this revision; secrets are masked"`
 }
 
 func viewWorkspace(w *settings.Workspace) workspaceView {

@@ -231,7 +231,7 @@ func (c *Console) badForm(w http.ResponseWriter, r *http.Request, err error, aga
 	if errors.As(err, &wrong) {
 		problems := map[string]string{}
 		for _, p := range wrong.Problems {
-			problems[p.Path] = p.Message
+			problems[strings.TrimPrefix(p.Path, "options.")] = p.Message
 		}
 		again(problems)
 		return

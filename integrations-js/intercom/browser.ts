@@ -14,11 +14,10 @@ interface Settings {
 /** Plain attributes with Intercom's names and Unix dates. */
 function attributes(t: Props, own: Props): Props {
   own.created_at = unix(t.createdAt || t.created_at || t.created);
-  return Object.assign(flat(t, {}, { createdAt: 0, created: 0, id: 0 }), flat(own));
+  return Object.assign(flat(t, { monthlySpend: 'monthly_spend' }, { createdAt: 0, created: 0, id: 0 }), flat(own));
 }
 
-const company = (id: unknown, t: Props) =>
-  attributes(t, { company_id: id, monthly_spend: t.monthlySpend });
+const company = (id: unknown, t: Props) => attributes(t, { company_id: id });
 
 const integration: Factory<Settings> = (settings, { w, script }) => {
   const boot = () => w.Intercom('boot', flat({
@@ -56,7 +55,7 @@ const integration: Factory<Settings> = (settings, { w, script }) => {
       const p = attributes(t, { user_id: e.userId, name: fullName(t) || undefined });
       const companies = t.companies || (t.company && [t.company]);
       if (t.avatar) p.avatar = { type: 'avatar', image_url: t.avatar };
-      if (Array.isArray(companies)) p.companies = companies.map((c) => company(c.id || c.name || c, c));
+      if (Array.isArray(companies)) p.companies = companies.map((c) => (c.name || c.id ? company(c.id || c.name, c) : company(c, { name: c })));
       // user_hash and intercom_user_jwt prove who the visitor is. They are made
       // on the site's server and can come with the call alone.
       update(Object.assign(p, e.options));

@@ -1,6 +1,5 @@
 import type { Event, Factory, Props } from '@tagmill/runtime/types';
 import { fullName } from '@tagmill/runtime/kit/fullname';
-import { number } from '@tagmill/runtime/kit/number';
 import { pageName } from '@tagmill/runtime/kit/pagename';
 
 interface Settings {
@@ -51,6 +50,8 @@ const integration: Factory<Settings> = (settings, { w, script }) => {
           track_pageview: false,
           persistence: settings.persistence,
           ignore_dnt: !!settings.ignoreDnt,
+          // Without profiles there is none to note the first campaign on.
+          skip_first_touch_marketing: !settings.people,
           record_sessions_percent: settings.replayPercent || 0,
         };
         // A second project on the page is an instance with a name of its own.
@@ -65,8 +66,6 @@ const integration: Factory<Settings> = (settings, { w, script }) => {
     },
     track(e) {
       track(e.event!, e);
-      const revenue = number(e.properties!.revenue);
-      if (settings.people && revenue) mixpanel.people.track_charge(revenue, { $time: e.timestamp });
     },
     identify(e) {
       const t = e.traits!;

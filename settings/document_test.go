@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -364,4 +365,22 @@ func FuzzDocument(f *testing.F) {
 			t.Errorf("applying the export changed %q", got)
 		}
 	})
+}
+
+// The example that people will copy.
+func TestDocumentedExampleWorks(t *testing.T) {
+	page, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```yaml\n")
+	text, _, closed := strings.Cut(rest, "```\n")
+	if !found || !closed {
+		t.Fatal("docs/settings.md has no example")
+	}
+	d := newDesk(t, storetest.TestCatalog())
+	d.mustApply(text, true)
+	if got := d.snap.SourceByKey("my-staging-key"); got == nil || got.Options.Caching.SMaxAge != 60 || len(got.Destinations) != 2 {
+		t.Errorf("made %+v", got)
+	}
 }

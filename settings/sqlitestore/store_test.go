@@ -2,12 +2,14 @@ package sqlitestore_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/tagmill/tagmill/settings"
 	"github.com/tagmill/tagmill/settings/sqlitestore"
 	"github.com/tagmill/tagmill/settings/storetest"
 )
@@ -32,4 +34,33 @@ func TestContract(t *testing.T) {
 			return sqlitestore.Restore(ctx, file(place), r)
 		},
 	})
+}
+
+// BenchmarkFlip is one flip, durable, in a store of 200 sources with ten
+// destinations each.
+func BenchmarkFlip(b *testing.B) {
+	s, err := open(b.Context(), b.TempDir(), config())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	changes := []settings.Change{settings.CreateWorkspace{Slug: "default"}}
+	put := settings.PutDestination{Workspace: "default", Integration: "mixpanel", Settings: map[string]any{"token": "t", "apiSecret": "s"}}
+	for i := range 200 {
+		put.Source = fmt.Sprint("s", i)
+		changes = append(changes, settings.CreateSource{Workspace: "default", Slug: put.Source})
+		for n := range 10 {
+			put.Name = fmt.Sprint("n", n)
+			changes = append(changes, put)
+		}
+	}
+	if _, err := s.Do(b.Context(), "bench", changes...); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		put.Enabled = !put.Enabled
+		if _, err := s.Do(b.Context(), "bench", put); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -315,3 +315,21 @@ func TestPricesAreWhatRemovingSaves(t *testing.T) {
 		t.Errorf("shares add up to %d of %d", sum, estimate.Raw)
 	}
 }
+
+// Around the sizes where the window grows.
+func TestBrotliWindowsHoldTheWholeScript(t *testing.T) {
+	for _, n := range []int{0, 1, 1<<10 - 17, 1<<10 - 16, 1<<10 - 15, 1<<16 - 16, 1<<16 - 15, 1 << 16, 1<<16 + 1} {
+		js := make([]byte, n)
+		for i := range js {
+			js[i] = byte('a' + (i*i+i/7)%26)
+		}
+		e := Compress(js, true)
+		got, err := io.ReadAll(brotli.NewReader(bytes.NewReader(e.Brotli)))
+		if err != nil || !bytes.Equal(got, js) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+		if w := window(n); 1<<w-16 < n || w > 10 && 1<<(w-1)-16 >= n {
+			t.Errorf("%d bytes: window 2^%d", n, w)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package bundler
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
@@ -55,9 +56,17 @@ func gzipped(b []byte, level int) []byte {
 	return out.Bytes()
 }
 
+// window is the smallest brotli window, as a power of two, that holds n bytes:
+// a larger one gains nothing and is memory to clear for the encoder and to
+// keep for every browser.
+func window(n int) int {
+	const smallest, largest, reserved = 10, 24, 16
+	return min(max(bits.Len(uint(n+reserved-1)), smallest), largest)
+}
+
 func brotlied(b []byte, level int) []byte {
 	var out bytes.Buffer
-	w := brotli.NewWriterOptions(&out, brotli.WriterOptions{Quality: level})
+	w := brotli.NewWriterOptions(&out, brotli.WriterOptions{Quality: level, LGWin: window(len(b))})
 	_, err := w.Write(b)
 	if err == nil {
 		err = w.Close()

@@ -106,13 +106,14 @@ type world struct {
 	p       *Publisher
 	stop    func()
 
-	sources map[string]*settings.Source
-	seq     int64
+	sources   map[string]*settings.Source
+	revisions map[string]int64
+	seq       int64
 }
 
 // newWorld starts from an empty folder; integrations are put over the fixture's.
 func newWorld(t testing.TB, integrations files) *world {
-	w := &world{t: t, sources: map[string]*settings.Source{}, builder: &builder{Bundler: bundler.New(fixtureSources(integrations))}}
+	w := &world{t: t, sources: map[string]*settings.Source{}, revisions: map[string]int64{}, builder: &builder{Bundler: bundler.New(fixtureSources(integrations))}}
 	w.store = settings.NewLive(settings.NewSnapshot(0, nil, nil))
 	w.cfg = Config{
 		Settings: w.store, Catalog: fixtureCatalog{}, Builder: w.builder, Dir: t.TempDir(), Collector: "https://c.test/v1",
@@ -161,7 +162,8 @@ func (w *world) change(id string, change func(*settings.Source)) int64 {
 		src.Destinations = append([]settings.Destination(nil), old.Destinations...)
 		src.Keys = append([]settings.WriteKey(nil), old.Keys...)
 	}
-	src.Revision++
+	w.revisions[id]++ // goes on after a removal: ids are never used again
+	src.Revision = w.revisions[id]
 	change(&src)
 	w.sources[id] = &src
 	w.tell()

@@ -2,11 +2,14 @@ package publish
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/tagmill/tagmill/bundler"
 	integrations "github.com/tagmill/tagmill/integrations-js"
 	runtimejs "github.com/tagmill/tagmill/runtime-js"
+	"github.com/tagmill/tagmill/settings"
 )
 
 // realCatalog is the one that ships.
@@ -116,4 +119,52 @@ func BenchmarkCheck(b *testing.B) {
 			bundler.Compress(bundle.JS, true)
 		}
 	})
+}
+
+// BenchmarkFlipToLive is a flip with every shipped integration on, from the
+// news of the revision to the swap: build, run check, provisional compression,
+// disk. case=idle waits for the background work of the flip before;
+// case=busy does not.
+//
+//	go test ./bundler/publish -run '^$' -bench FlipToLive -benchtime 200x
+func BenchmarkFlipToLive(b *testing.B) {
+	for _, name := range []string{"idle", "busy"} {
+		b.Run("case="+name, func(b *testing.B) {
+			catalog := realCatalog(b)
+			w := newWorld(b, nil)
+			w.cfg.Catalog, w.cfg.Builder = catalog, realBundler()
+			w.start()
+			defer w.stop()
+			all := func(src *settings.Source) {
+				for _, m := range catalog.Manifests() {
+					values := map[string]any{}
+					for _, f := range m.Settings {
+						values[f.Key] = f.TestValue
+					}
+					flip(m.Slug, true, values)(src)
+				}
+			}
+			w.settled("shop", w.change("shop", all))
+			var times []float64
+			n := 0
+			for b.Loop() {
+				n++
+				// A new id changes the bytes and nothing else.
+				st := w.settled("shop", w.change("shop", func(src *settings.Source) { src.Destinations[0].ID = fmt.Sprint("id", n) }))
+				if st.State != StateLive {
+					b.Fatal(st.Error)
+				}
+				times = append(times, st.FlipToLive)
+				if name == "idle" {
+					b.StopTimer()
+					w.until("shop", func(st Status) bool { return exact(st.Report) })
+					b.StartTimer()
+				}
+			}
+			slices.Sort(times)
+			b.ReportMetric(times[len(times)/2], "p50-ms")
+			b.ReportMetric(times[len(times)*99/100], "p99-ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

@@ -69,8 +69,8 @@ export async function build(destinations) {
   child.stderr.on('data', (b) => { report += b })
   child.stdin.end(JSON.stringify({
     writeKey: 'test', collector,
-    destinations: destinations.map(({ manifest, settings }) => ({
-      id: 'dst_' + manifest.slug, slug: manifest.slug, names: [manifest.slug, manifest.name, ...manifest.aliases],
+    destinations: destinations.map(({ manifest, settings }, i) => ({
+      id: `dst_${manifest.slug}_${i}`, slug: manifest.slug, names: [manifest.slug, manifest.name, ...manifest.aliases],
       settings: publicSettings(manifest, settings),
     })),
   }))

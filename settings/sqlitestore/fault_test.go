@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -366,5 +367,49 @@ func TestBadKey(t *testing.T) {
 	_, err := sqlitestore.Open(t.Context(), sqlitestore.Options{Path: file(t.TempDir()), SecretKey: []byte("short")})
 	if err == nil || !strings.Contains(err.Error(), "5 bytes, must have 32") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A damaged file leaves a process that has a copy of the settings running, and
+// is taken up again once it is mended.
+func TestDamagedFileFallsBackOnTheCopy(t *testing.T) {
+	place := t.TempDir()
+	openCached := func() (*settings.Cached, error) {
+		return settings.OpenCached(t.Context(), settings.CachedOptions{
+			Path: filepath.Join(place, "snapshot"), Log: slog.New(slog.DiscardHandler),
+			Open: func(ctx context.Context) (settings.Store, error) { return open(ctx, place, config()) },
+		})
+	}
+	s := mustOpen(t, place)
+	populate(t, s)
+	if err := settings.SaveSnapshot(filepath.Join(place, "snapshot"), s.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	spoil(t, place, "UPDATE sources SET body = '{]' || body")
+	c, err := openCached()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Stale() || c.Snapshot().Source("default", "website") == nil {
+		t.Error("the copy is not used")
+	}
+	if _, err := c.Do(t.Context(), "test", flip(1)); !errors.Is(err, settings.ErrUnavailable) {
+		t.Errorf("change while damaged: %v", err)
+	}
+	spoil(t, place, "UPDATE sources SET body = substr(body, 3)")
+	if c, err = openCached(); err != nil || c.Stale() {
+		t.Fatalf("mended: %v", err)
+	}
+	defer c.Close()
+	after, err := c.Do(t.Context(), "test", flip(1))
+	if err != nil || after.Sources[0].Revision != 2 {
+		t.Errorf("change when mended: %v", err)
+	}
+	// Newer: a copy must not hide that this program is too old.
+	c.Close()
+	spoil(t, place, "PRAGMA user_version = 99")
+	if _, err := openCached(); err == nil || !strings.Contains(err.Error(), "schema version 99") {
+		t.Errorf("newer file: %v", err)
 	}
 }

@@ -165,17 +165,11 @@ var (
 type PartialError struct{ Errs []error } // one per record, nil: durable
 
 func (e *PartialError) Error() string {
-	n := 0
-	var first error
-	for _, err := range e.Errs {
-		if err != nil {
-			if n == 0 {
-				first = err
-			}
-			n++
-		}
+	errs := e.Unwrap()
+	if len(errs) == 0 {
+		return "no record is refused"
 	}
-	return "some records are not durable: " + first.Error()
+	return fmt.Sprintf("%d of %d records are not durable: %v", len(errs), len(e.Errs), errs[0])
 }
 
 // Unwrap gives the errors of the records that are not durable.

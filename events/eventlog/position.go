@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -80,8 +79,10 @@ func ParseCursor(c Cursor, logID string) (Position, error) {
 		}
 		p.Next = append(p.Next, PartitionOffset{int32(n), o})
 	}
-	if !slices.IsSortedFunc(p.Next, func(a, b PartitionOffset) int { return int(a.Partition) - int(b.Partition) }) {
-		return Position{}, fmt.Errorf("cursor %q: partitions do not rise", c)
+	for i := 1; i < len(p.Next); i++ {
+		if p.Next[i].Partition <= p.Next[i-1].Partition {
+			return Position{}, fmt.Errorf("cursor %q: partitions do not rise", c)
+		}
 	}
 	return p, nil
 }

@@ -87,41 +87,43 @@ func New(log Log, opts Options) *Feed {
 // nothing.
 func (f *Feed) Run(ctx context.Context) error {
 	defer f.stop()
-	glanced := false // the last look ended at the log's end, or following began there
+	following := false // next is where a glance has ended, with a watcher there
 	for {
-		err := error(nil)
-		if f.watched() && glanced {
+		var err error
+		if following && f.watched() {
 			err = f.follow(ctx)
-			if errors.Is(err, eventlog.ErrTrimmed) {
-				glanced = false
-				continue
-			}
-			if err == nil {
-				continue
-			}
-		} else if err = f.glance(ctx); err == nil {
-			if f.watched() {
-				glanced = true
-				continue
-			}
+		} else {
+			err = f.glance(ctx)
+			following = err == nil && f.watched()
 		}
-		glanced = false
+		if following && err == nil {
+			continue
+		}
+		following = false
 		switch {
 		case ctx.Err() != nil || errors.Is(err, eventlog.ErrClosed):
 			return nil
-		case err != nil:
+		case err != nil && !errors.Is(err, eventlog.ErrTrimmed): // left behind: the next glance begins anew
 			f.opts.Logger.Warn("live view cannot read the event log", "err", err)
 		}
-		pause := time.NewTimer(f.opts.GlanceEvery)
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+		if !f.pause(ctx) {
 			return nil
-		case <-f.wake:
-			pause.Stop()
-		case <-pause.C:
 		}
 	}
+}
+
+// pause waits for the time of the next glance or for a first watcher; false
+// when ctx has ended.
+func (f *Feed) pause(ctx context.Context) bool {
+	timer := time.NewTimer(f.opts.GlanceEvery)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-f.wake:
+	case <-timer.C:
+	}
+	return true
 }
 
 // follow shows the next records, waiting for them.

@@ -91,6 +91,48 @@ func TestBudgetRefusesBeforeItIsTouchedAndTrimmingReopens(t *testing.T) {
 	}
 }
 
+// A log whose readers keep up lives within its budget for ever.
+func TestRollingTrimKeepsTheLogSmall(t *testing.T) {
+	c := newClock()
+	l := open(t, Options{Dir: t.TempDir(), Budget: 40 << 20, Headroom: 8 << 20, Reserve: 1, Now: c.Now, memTableBytes: 1 << 20})
+	rng := rand.New(rand.NewPCG(1, 1))
+	most := int64(0)
+	for i := range 100 { // 1 MB each
+		for range 10 {
+			c.advance(10 * time.Millisecond)
+			if err := l.Append(t.Context(), incompressible(rng, 10)); err != nil {
+				t.Fatalf("MB %d: %v: %+v", i, err, l.Stats())
+			}
+		}
+		at, err := l.Tail(t.Context(), 300) // the reader is 3 MB behind
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.SetCursor(t.Context(), "reader", at); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Trim(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, l.Stats().Bytes)
+	}
+	written := l.store.db.Metrics()
+	t.Logf("at most %d MB; flushed %d MB, compacted %d MB of 100 MB", most>>20,
+		written.Flush.WriteThroughput.Bytes>>20, compacted(l)>>20)
+	if compacted(l) > 30<<20 {
+		t.Fatalf("records were written again: %d MB compacted", compacted(l)>>20)
+	}
+}
+
+// compacted is how many bytes of tables were written again after their flush.
+func compacted(l *Log) (n uint64) {
+	m := l.store.db.Metrics()
+	for _, level := range m.Levels {
+		n += level.TableBytesCompacted
+	}
+	return n
+}
+
 func TestBudgetLeavesFreeSpaceToOthers(t *testing.T) {
 	c := newClock()
 	mem := vfs.NewMem()

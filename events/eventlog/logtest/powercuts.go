@@ -62,14 +62,14 @@ type crashes struct {
 	number int // of the next record
 
 	mu        sync.Mutex
-	cut       bool            // the power is off: what is acknowledged now is not promised
-	attempted map[string]bool // message ids that may be in the log
-	acked     []string        // in the present cycle
+	cut       bool             // the power is off: what is acknowledged now is not promised
+	attempted map[string]bool  // message ids that may be in the log
+	acked     []string         // in the present cycle
 	known     map[int64]string // promised, by offset
 	seen      map[string]int64 // offset of all that the reader was shown in this cycle, promised or not
-	cursors   []int64 // the cursor's last promised place, then places it may have got to
-	events    int     // acknowledged operations in this cycle
-	cutAt     int     // events at which the power is cut
+	cursors   []int64          // the cursor's last promised place, then places it may have got to
+	events    int              // acknowledged operations in this cycle
+	cutAt     int              // events at which the power is cut
 	cutNow    chan struct{}
 }
 

@@ -16,6 +16,7 @@ package bundler
 import (
 	"encoding/json"
 	"io/fs"
+	"sync"
 	"time"
 )
 
@@ -103,13 +104,16 @@ type Share struct {
 type Bundler struct {
 	src sources
 	err error // of reading the sources; every Build returns it
+
+	mu        sync.Mutex // guards compilers
+	compilers map[variant]*compiler
 }
 
 // New reads every TypeScript file of the sources once; later changes of the
 // files are not seen. A mistake in the sources is reported by Build.
 func New(s Sources) *Bundler {
 	src, err := readSources(s)
-	return &Bundler{src: src, err: err}
+	return &Bundler{src: src, err: err, compilers: map[variant]*compiler{}}
 }
 
 // RuntimeHash is the hash that bundles made here carry as Bundle.Runtime.

@@ -182,6 +182,52 @@ func TestBuildsAtOnceAreTheSame(t *testing.T) {
 	}
 }
 
+// What a Bundler built before leaves no trace in what it builds next.
+func TestBuildsDoNotDependOnThoseBefore(t *testing.T) {
+	warm := New(fixture())
+	rapid.Check(t, func(rt *rapid.T) {
+		in := fixtureInput()
+		in.WriteKey = rapid.SampledFrom([]string{"a", "b", "items_", "push_"}).Draw(rt, "key")
+		in.SPA = rapid.Bool().Draw(rt, "spa")
+		in.Debug = rapid.Bool().Draw(rt, "debug")
+		in.Destinations = in.Destinations[:rapid.IntRange(0, 2).Draw(rt, "destinations")]
+		if rapid.Bool().Draw(rt, "invalid") {
+			bad := in
+			bad.Destinations = append(slices.Clone(in.Destinations), Destination{ID: "x", Slug: "wrong"})
+			if _, err := warm.Build(bad); err == nil {
+				rt.Error("built an integration that is not there")
+			}
+		}
+		got, err := warm.Build(in)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want, err := New(fixture()).Build(in)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if !bytes.Equal(got.JS, want.JS) {
+			rt.Errorf("a warm bundler gives\n%s\na new one\n%s", got.JS, want.JS)
+		}
+	})
+}
+
+// A source that does not compile does not spoil the builds after it.
+func TestABrokenIntegrationBreaksOnlyItsOwnBuilds(t *testing.T) {
+	b := New(with(integrationSpace, "new/browser.ts", "export default (;"))
+	for range 3 {
+		in := fixtureInput()
+		if _, err := b.Build(in); err != nil {
+			t.Fatal(err)
+		}
+		in.Destinations = append(in.Destinations, Destination{ID: "n", Slug: "new"})
+		var broken *BuildError
+		if _, err := b.Build(in); !errors.As(err, &broken) || broken.Problems[0].Integration != "new" {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
 func TestInvalidInputsAreAllNamed(t *testing.T) {
 	good := fixtureInput()
 	tests := map[string]struct {

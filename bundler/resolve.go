@@ -11,7 +11,10 @@ import (
 // plugin serves every module of a build from memory: esbuild never looks at
 // the machine's files. It also holds the wall between integrations: one may
 // import the runtime's types and kit and the files of its own folder, nothing else.
-func (b *Bundler) plugin(entry, config string) api.Plugin {
+//
+// The entry and the configuration are the compiler's of the moment: plugins run
+// while it holds its lock.
+func (b *Bundler) plugin(c *compiler) api.Plugin {
 	return api.Plugin{Name: "tagmill", Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: `.*`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 			space, file, refusal := b.resolve(args)
@@ -21,10 +24,12 @@ func (b *Bundler) plugin(entry, config string) api.Plugin {
 			return api.OnResolveResult{Namespace: space, Path: file}, nil
 		})
 		build.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: ownSpace}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+			text := c.entry
 			if args.Path == "config" {
-				return api.OnLoadResult{Contents: &config, Loader: api.LoaderJSON}, nil
+				text = c.config
+				return api.OnLoadResult{Contents: &text, Loader: api.LoaderJSON}, nil
 			}
-			return api.OnLoadResult{Contents: &entry, Loader: api.LoaderJS}, nil
+			return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil
 		})
 		load := func(args api.OnLoadArgs) (api.OnLoadResult, error) {
 			return api.OnLoadResult{Contents: b.src.file(args.Namespace, args.Path), Loader: api.LoaderTS}, nil

@@ -289,6 +289,7 @@ func (a *App) openDemo() error {
 	shop, err := demo.New(demo.Config{
 		Snippet:    a.snippet,
 		ConsoleURL: a.consoleURL(),
+		Logger:     a.host.Log.With("room", "demo"),
 	})
 	if err != nil {
 		return err

@@ -6,7 +6,7 @@ import type { Props } from './types';
  */
 export function allowed(names: string[], integrations: Props, fallback: unknown = integrations.All): boolean {
   const given = names.map((name) => integrations[name]).filter((v) => v != null);
-  return given[0] !== undefined ? given.indexOf(false) < 0 : fallback !== false;
+  return given.length ? !given.includes(false) : fallback !== false;
 }
 
 /** The options a page gave for the destination known by these names, else {}. */

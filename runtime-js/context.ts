@@ -1,5 +1,5 @@
 import { isObject } from './isObject';
-import type { Event } from './types';
+import type { Event, Props } from './types';
 
 export type WireEvent = Omit<Event, 'options'> & { integrations: Record<string, any>; [key: string]: any };
 
@@ -24,13 +24,11 @@ export function createContext(event: WireEvent): Context {
     updateEvent(path, value) {
       const keys = path.split('.');
       const last = keys.pop()!;
-      let at: any = ctx.event;
-      for (const key of keys) {
+      keys.reduce((at, key) => {
         // Never up a prototype chain: '__proto__.x' would change every object of the page.
-        if (!Object.prototype.hasOwnProperty.call(at, key) || !isObject(at[key])) at[key] = {};
-        at = at[key];
-      }
-      at[last] = value;
+        if (!Object.keys(at).includes(key) || !isObject(at[key])) at[key] = {};
+        return at[key];
+      }, ctx.event as Props)[last] = value;
       return ctx.event;
     },
     cancel(reason) {

@@ -1,6 +1,6 @@
 import { allowed, optionsFor } from './allowed';
 import { buildEvent, members } from './buildEvent';
-import { createContext, type Context } from './context';
+import { createContext, type Context, type WireEvent } from './context';
 import { deliver, displayName, enqueue, loadDestination, type Destination } from './destinations';
 import { describeBrowser, readClientHints } from './describeBrowser';
 import { createEmitter } from './emitter';
@@ -8,7 +8,7 @@ import { createIdentity } from './identity';
 import { insertScript } from './insertScript';
 import { isObject } from './isObject';
 import { merge } from './merge';
-import { parseQuery } from './parseQuery';
+import { pickQuery } from './pickQuery';
 import { fromMiddleware, runPlugins, type Plugin } from './plugins';
 import { pollUntil } from './pollUntil';
 import { readPage, takeBufferedPage } from './readPage';
@@ -19,7 +19,7 @@ import { version } from './version';
 import { watchForms, watchLinks, type Send } from './watchElements';
 import { within } from './within';
 import type { Middleware } from './middleware';
-import type { Call, Config, Env, Factory, Props } from './types';
+import type { Call, Config, Env, Factory, Integration, Props } from './types';
 
 // The collector's delivery, as pages name it.
 const own = ['Segment.io', 'tagmill'];
@@ -47,7 +47,7 @@ export function createAnalytics(
   const integrations: Props = options.integrations || {};
   let plugins: Plugin[] = [];
   let destinations: Destination[] = [];
-  const middlewares: [name: string, fns: Middleware[]][] = [];
+  const middlewares: { for_: string; fn_: Middleware }[] = [];
   let debug = false;
   let timeout = 300;
   let callTime: number | undefined;
@@ -90,37 +90,35 @@ export function createAnalytics(
   });
   const collecting = !disabled && allowed(own, integrations);
 
+  const failedNames = () => destinations.filter((d) => d.ok_ === false).map((d) => d.name_);
+
+  // What really runs here, so that nobody sends it a second time from elsewhere.
   function describeDelivery(): Props {
     const loaded = destinations.filter((d) => d.ok_);
     const failed = failedNames();
-    return merge(
-      {
-        bundled: [own[0]].concat(loaded.map((d) => d.name_)).sort(),
-        unbundled: [],
-        bundledIds: loaded.map((d) => d.id_).filter((id) => id),
-      },
-      failed[0] && { failedInitializations: failed },
-    );
-  }
-  const failedNames = () => destinations.filter((d) => d.ok_ === false).map((d) => d.name_);
-
-  function middlewaresOf(d: Destination): Middleware[] {
-    const found = middlewares.filter(
-      ([name]) => name === '*' || d.names_.some((n) => n.toLowerCase() === name.toLowerCase()),
-    );
-    return ([] as Middleware[]).concat(...found.map(([, fns]) => fns));
+    return {
+      bundled: own.slice(0, 1).concat(loaded.map((d) => d.name_)).sort(),
+      unbundled: [],
+      bundledIds: loaded.map((d) => d.id_).filter((id) => id),
+      failedInitializations: failed[0] ? failed : undefined,
+    };
   }
 
   function sendOut(ctx: Context): Promise<unknown> {
     const event = ctx.event;
     const sends: Promise<unknown>[] = destinations
       .filter((d) => !switchedOff.has_(d.names_.concat(d.id_ || [])))
-      .map((d) => deliver(d, event, middlewaresOf(d)));
+      .map((d) => {
+        const names = d.names_.concat('*').map((name) => name.toLowerCase());
+        return deliver(d, event, middlewares.filter((m) => names.includes(m.for_.toLowerCase())).map((m) => m.fn_));
+      });
     if (collecting && allowed(own, event.integrations, true)) {
       sends.push(transport.send_(merge(event, { _metadata: describeDelivery() }) as any));
     }
     return Promise.all(sends);
   }
+
+  const run = (type: string, ctx: Context) => runPlugins(plugins, type, ctx, report);
 
   function call(type: Call, args: any[]): Promise<Context> {
     let ctx: Context;
@@ -131,8 +129,8 @@ export function createAnalytics(
     const data = type === 'identify' || type === 'group' ? 'traits' : 'properties';
     if (!isObject(values[data])) values[data] = {};
     try {
-      if (type === 'track' && (!values.event || typeof values.event !== 'string')) throw Error('track: the first argument must be the name of an event');
-      if (type === 'alias' && !values.userId) throw Error('alias: the first argument must be the new user id');
+      const first = values[members[type][0]];
+      if (/track|alias/.test(type) && (!first || !first.trim)) throw Error(type + ': the first argument must be the name of an event, or the new user id');
       if (o.anonymousId) user.anonymousId(o.anonymousId);
       if (data === 'traits') {
         const [who, id] = type === 'group' ? [group, 'groupId'] : [user, 'userId'];
@@ -148,18 +146,18 @@ export function createAnalytics(
       report(type, e);
       return Promise.resolve({} as Context);
     }
-    emitter.emit('dispatch_start', ctx);
     let sent: Promise<unknown> | undefined;
     turn = turn
-      .then(() => runPlugins(plugins, 'before', ctx, report))
-      .then(() => runPlugins(plugins, 'enrichment', ctx, report))
-      .then(() => {
+      .then(() => within(run('before', ctx).then(() => run('enrichment', ctx)).then(() => 1), 10000))
+      .then((done) => {
+        // One that hangs may be there to take something out: no event without it.
+        if (!done) throw Error('a plugin took longer than 10 s');
         sent = sendOut(ctx);
         emitter.emit(type, ...members[type].map((name) => ctx.event[name]), o);
       })
-      .catch((e) => debug && console.warn('tagmill: dropped', ctx.event, e));
+      .catch((e) => ctx.cancelled_ || report(type, e));
     return within(
-      turn.then(() => sent).then(() => runPlugins(plugins, 'after', ctx, report)),
+      turn.then(() => sent).then(() => run('after', ctx)),
       timeout,
     ).then(() => {
       if (callback) guard('callback', () => callback(ctx));
@@ -167,25 +165,22 @@ export function createAnalytics(
     });
   }
 
+  function addDestination(names: string[], name: string, id: string | undefined, make: () => Integration | Plugin) {
+    const d: Destination = { names_: names, name_: name, id_: id, plugin_: !id, failed_: (e) => report(names[0], e) };
+    destinations.push(d);
+    return loadDestination(d, make, api).loaded_;
+  }
+
   function register(plugin: Plugin): Promise<unknown> {
-    const load = () => plugin.load && plugin.load(system, api);
-    if (plugin.type === 'destination') {
-      const instance: any = { load };
-      Object.keys(members).forEach((type) => {
-        if (plugin[type]) instance[type] = (e: any) => plugin[type](createContext(e));
-      });
-      const d = loadDestination([plugin.name], plugin.name, () => instance, report);
-      d.plugin_ = plugin;
-      destinations.push(d);
-      return d.loaded_;
-    }
+    const { name } = plugin;
+    if (plugin.type === 'destination') return addDestination([name], name, undefined, () => plugin)!;
     plugins.push(plugin);
     const loaded = within(
-      new Promise((resolve) => resolve(load())),
+      new Promise((resolve) => resolve(plugin.load && plugin.load(createContext({} as WireEvent), api))),
       10000,
     ).catch((e) => {
       plugins = plugins.filter((p) => p !== plugin);
-      report(plugin.name, e);
+      report(name, e);
     });
     // Events wait for it: it may be there to change them.
     turn = turn.then(() => loaded);
@@ -193,22 +188,25 @@ export function createAnalytics(
   }
 
   function deregister(name: string) {
-    const gone = plugins.filter((p) => p.name === name);
+    const gone: Plugin[] = plugins.filter((p) => p.name === name);
     plugins = plugins.filter((p) => p.name !== name);
-    destinations = destinations.filter((d) => d.name_ !== name || !d.plugin_ || !gone.push(d.plugin_));
-    return Promise.all(gone.map((p) => p.unload && p.unload(system, api)));
+    destinations = destinations.filter((d) => d.name_ !== name || !d.plugin_ || !gone.push(d.instance_));
+    return Promise.all(gone.map((p) => p.unload && p.unload(createContext({} as WireEvent), api)));
   }
 
-  const system = createContext({} as any);
   const send: Send = (...args) => call('track', args);
 
   const methods: Record<string, (...args: any[]) => any> = {
+    on: emitter.on,
+    once: emitter.once,
+    off: emitter.off,
+    emit: emitter.emit,
     user: () => user,
-    group: (...args) => {
+    group(...args) {
       const page = takeBufferedPage(args);
-      return args.length ? call('group', page ? args.concat(page) : args) : group;
+      return args.length ? call('group', args.concat(page || [])) : group;
     },
-    setAnonymousId: (id) => user.anonymousId(id),
+    setAnonymousId: user.anonymousId,
     reset() {
       user.reset();
       group.reset();
@@ -224,85 +222,69 @@ export function createAnalytics(
         .catch((e) => report('ready', e)),
     debug(on) {
       debug = on !== false;
-      return api;
     },
-    timeout: (ms) => {
+    timeout(ms) {
       timeout = ms;
     },
-    on: (name, fn) => (emitter.on(name, fn), api),
-    once: (name, fn) => (emitter.once(name, fn), api),
-    off: (name, fn) => (emitter.off(name, fn), api),
-    emit: (name, ...args) => (emitter.emit(name, ...args), api),
     addSourceMiddleware(fn) {
-      plugins.push(
-        fromMiddleware(fn, () => {
-          const names: Props = {};
-          destinations.forEach((d) => (names[d.name_] = true));
-          return names;
-        }),
-      );
-      return Promise.resolve(api);
+      plugins.push(fromMiddleware(fn, () => destinations.reduce((names: Props, d) => merge(names, { [d.name_]: true }), {})));
+      return turn;
     },
     addDestinationMiddleware(name, ...fns) {
-      middlewares.push([name, fns]);
-      return Promise.resolve(api);
+      middlewares.push(...fns.map((fn: Middleware) => ({ for_: name, fn_: fn })));
+      return turn;
     },
     register: (...list) => Promise.all(list.map(register)),
     deregister: (...names) => Promise.all(names.map(deregister)),
-    trackLink: (links, event, properties, o) => (watchLinks(links, event, properties, o, send), api),
-    trackForm: (forms, event, properties, o) => (watchForms(forms, event, properties, o, send), api),
+    trackLink(...args) {
+      watchLinks(send, ...(args as [any, any]));
+    },
+    trackForm(...args) {
+      watchForms(send, ...(args as [any, any]));
+    },
     queryString(query) {
       const patterns = options.useQueryString;
-      if (patterns === false) return Promise.resolve([]);
-      const params: Props = {};
-      const parts: Record<string, Props> = { trait: {}, prop: {} };
-      parseQuery(query).forEach(([name, value]) => {
-        const [, part, key] = /^ajs_(trait|prop)_(.+)/.exec(name) || ([] as string[]);
-        if (part) parts[part][key] = value;
-        else params[name] = value;
-      });
-      const fits = (value: string, pattern: any) => value && (!pattern || pattern.test(value));
-      const { ajs_aid, ajs_uid, ajs_event } = params;
-      const { aid, uid } = patterns || ({} as Props);
-      if (fits(ajs_aid, aid)) user.anonymousId(ajs_aid);
+      if (patterns === false) return turn;
+      const { aid, uid, event } = pickQuery(query, 'ajs_');
+      const fits = (value: string, pattern: RegExp | undefined) => value && (!pattern || pattern.test(value));
+      const { aid: aidPattern, uid: uidPattern } = patterns || ({} as Props);
+      if (fits(aid, aidPattern)) user.anonymousId(aid);
       return Promise.all([
-        fits(ajs_uid, uid) && call('identify', [ajs_uid, parts.trait]),
-        ajs_event && call('track', [ajs_event, parts.prop]),
+        fits(uid, uidPattern) && call('identify', [uid, pickQuery(query, 'ajs_trait_')]),
+        event && call('track', [event, pickQuery(query, 'ajs_prop_')]),
       ]);
     },
-    use: (plugin) => (plugin(api), api),
-    push(args) {
-      const [method, ...rest] = args;
-      if (methods[method]) api[method](...rest);
+    use(plugin) {
+      plugin(api);
     },
-    pageview: (path) => call('page', path ? [{ path }] : []),
-    noConflict: () => api,
-    load: () => api,
-    initialize: () => Promise.resolve(api),
+    push([method, ...args]) {
+      if (methods[method]) api[method](...args);
+    },
+    pageview: (path) => call('page', [{ path }]),
+    initialize: () => turn.then(() => api),
   };
   (Object.keys(members) as Call[]).forEach((type) => {
-    if (type !== 'group') methods[type] = (...args) => call(type, args);
+    methods[type] = methods[type] || ((...args) => call(type, args));
   });
   methods.trackClick = methods.trackLink;
   methods.trackSubmit = methods.trackForm;
   methods.init = methods.initialize;
-  // Once were methods, still are in pages and snippets.
-  'log addIntegrationMiddleware listeners addEventListener removeAllListeners removeListener removeEventListener hasListeners add addIntegration'
-    .split(' ')
-    .forEach((name) => (methods[name] = () => api));
+  // Methods once, and still in pages and snippets.
+  methods.load = methods.noConflict = methods.addIntegrationMiddleware = () => {};
 
   const api: Props = {
     VERSION: version,
-    initialized: false,
-    settings: { writeKey: config.writeKey, cdnSettings: settings, timeout },
+    settings: { writeKey: config.writeKey, cdnSettings: settings },
     options,
-    integrations: settings.integrations,
     get failedInitializations() {
       return failedNames();
     },
   };
   Object.keys(methods).forEach((name) => {
-    api[name] = (...args: any[]) => guard(name, () => methods[name](...args));
+    api[name] = (...args: any[]) => {
+      const result = guard(name, () => methods[name](...args));
+      return result === undefined ? api : result;
+    };
   });
 
   return {
@@ -321,18 +303,13 @@ export function createAnalytics(
             call('track', [event, properties, { integrations: { [names[0]]: false } }]);
           },
         };
-        destinations.push(
-          Object.assign(
-            loadDestination(names, displayName(d), () => factories[d.slug](merge(d.settings, optionsFor(names, integrations)), env), report),
-            { id_: d.id },
-          ),
-        );
+        addDestination(names, displayName(d), d.id, () => factories[d.slug](merge(d.settings, optionsFor(names, integrations)), env));
       });
       transport.drain_();
     },
     replay_(time, method, args) {
       callTime = time;
-      if (methods[method]) api[method](...args);
+      api.push([method, ...args]);
       callTime = undefined;
     },
   };

@@ -1,18 +1,14 @@
 import { attempt } from './attempt';
 import type { Config, Props } from './types';
 import { merge } from './merge';
-import { parseQuery } from './parseQuery';
-import { readCookie } from './cookies';
+import { pickQuery } from './pickQuery';
 import { version } from './version';
 
 /** The parts of context that are the browser's; `page` is context.page, whose search holds the campaign. */
 export function describeBrowser(config: Config, page: Props, userAgentData?: Props): Props {
   const n: any = window.navigator || {};
-  const campaign: Props = {};
-  parseQuery(`${page.search || ''}`).forEach(([name, value]) => {
-    if (/^utm_./.test(name)) campaign[name === 'utm_campaign' ? 'name' : name.slice(4)] = value;
-  });
-  const ga = readCookie('_ga') || '';
+  const utm = pickQuery(`${page.search}`, 'utm_');
+  const campaign = merge(utm, { campaign: undefined, name: utm.campaign || utm.name });
   return merge(
     {
       userAgent: n.userAgent,
@@ -21,8 +17,7 @@ export function describeBrowser(config: Config, page: Props, userAgentData?: Pro
       timezone: attempt(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
       library: { name: 'analytics.js', version: 'tagmill-' + version, build: config.buildId },
     },
-    Object.keys(campaign)[0] && { campaign },
-    /^amp/.test(ga) && { amp: { id: ga } },
+    Object.keys(utm)[0] && { campaign },
   );
 }
 

@@ -2,8 +2,8 @@ import { allowed, optionsFor } from './allowed';
 import { runMiddleware, type Middleware } from './middleware';
 import type { Plugin } from './plugins';
 import { within } from './within';
-import type { WireEvent } from './context';
-import type { DestinationConfig, Integration } from './types';
+import { createContext, type WireEvent } from './context';
+import type { DestinationConfig, Integration, Props } from './types';
 
 /** One destination of this page: compiled in, or a plugin the page registered. */
 export interface Destination {
@@ -12,31 +12,25 @@ export interface Destination {
   /** What _metadata and middleware call it. */
   name_: string;
   id_?: string;
-  instance_: Integration;
+  /** Registered by the page: takes contexts instead of events. */
+  plugin_?: boolean;
+  instance_?: any;
   /** Resolves when load has ended, well or not. */
-  loaded_: Promise<unknown>;
+  loaded_?: Promise<unknown>;
   /** Undefined while loading. */
   ok_?: boolean;
   /** The calls on their way to it, one after the other. */
-  queue_: Promise<unknown>;
+  queue_?: Promise<unknown>;
   failed_(error: unknown): void;
-  /** Where the page registered it. */
-  plugin_?: Plugin;
 }
 
 export const displayName = (config: DestinationConfig) => config.names[1] || config.slug;
 
-/** Makes an integration and runs its load. A load that takes longer than ten seconds has failed. */
-export function loadDestination(
-  names: string[],
-  name: string,
-  make: () => Integration,
-  report: (name: string, error: unknown) => void,
-): Destination {
-  const d = { names_: names, name_: name, instance_: {}, failed_: (error: unknown) => report(names[0], error) } as Destination;
+/** Makes a destination's integration or plugin and runs its load. A load that takes longer than ten seconds has failed. */
+export function loadDestination(d: Destination, make: () => Integration | Plugin, analytics: Props): Destination {
   const loading = new Promise((resolve) => {
     d.instance_ = make();
-    const promise: any = d.instance_.load();
+    const promise = d.instance_.load && d.instance_.load(createContext({} as WireEvent), analytics);
     if (!promise || !promise.then) d.ok_ = true;
     resolve(promise);
   });
@@ -53,12 +47,12 @@ export function loadDestination(
 
 /** Does something with a destination when it has loaded and all before is done; not at all if it failed. */
 export function enqueue(d: Destination, act: () => unknown): Promise<unknown> {
-  return (d.queue_ = d.queue_.then(() => d.ok_ && act()).catch(d.failed_));
+  return (d.queue_ = d.queue_!.then(() => d.ok_ && act()).catch(d.failed_));
 }
 
 /** Hands a destination a copy of the event, if it may have it. Never rejects. */
 export function deliver(d: Destination, event: WireEvent, middlewares: Middleware[]): Promise<unknown> {
-  if (!d.instance_[event.type] || !allowed(d.names_, event.integrations)) return Promise.resolve();
+  if (!d.instance_ || !d.instance_[event.type] || !allowed(d.names_, event.integrations)) return Promise.resolve();
   const copy: WireEvent = JSON.parse(JSON.stringify(event));
   return enqueue(d, () =>
     middlewares
@@ -67,7 +61,9 @@ export function deliver(d: Destination, event: WireEvent, middlewares: Middlewar
         Promise.resolve(copy),
       )
       .then((e) => {
-        if (e) return d.instance_[e.type]!(Object.assign(e, { options: optionsFor(d.names_, e.integrations) }));
+        if (!e) return;
+        e.options = optionsFor(d.names_, e.integrations);
+        return d.instance_[e.type](d.plugin_ ? createContext(e) : e);
       }),
   );
 }

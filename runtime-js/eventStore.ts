@@ -30,12 +30,12 @@ export function createEventStore(key: string | undefined): EventStore {
   return {
     put_(items) {
       items.forEach((item) => (item.t = item.t || Date.now()));
-      let all = read()
+      const all = read()
         .filter((item) => !items.some((other) => other.id === item.id))
         .concat(items)
         .slice(-100);
       // 450 KB is what one batch may hold.
-      while (all[1] && byteLength(JSON.stringify(all)) > 450000) all = all.slice(1 + (all.length >> 3));
+      while (all[1] && byteLength(JSON.stringify(all)) > 450000) all.shift();
       memory = key && localStore(key, all) ? [] : all;
     },
     take_() {

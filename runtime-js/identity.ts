@@ -1,7 +1,6 @@
 import { makeUuid } from './makeUuid';
 import { merge } from './merge';
-import { type CookieOptions, readCookie } from './cookies';
-import { parseStored } from './parseStored';
+import { type CookieOptions } from './cookies';
 import { createCookieStore, createMemoryStore, localStore, type Store } from './stores';
 import type { Props } from './types';
 
@@ -11,7 +10,7 @@ type Id = string | null | undefined;
 export interface IdentityOptions {
   disable?: boolean;
   persist?: boolean;
-  cookie?: { key?: string; oldKey?: string };
+  cookie?: { key?: string };
   localStorage?: { key?: string };
   localStorageFallbackDisabled?: boolean;
   storage?: { stores?: string[] };
@@ -25,8 +24,6 @@ export interface Identity {
   identify(id: Id, traits?: Props): void;
   logout(): void;
   reset(): void;
-  load(): Identity;
-  save(): boolean;
   /** Takes this for the anonymous id if there is none. */
   adopt_(anonymousId: string): void;
 }
@@ -38,8 +35,7 @@ export interface Identity {
  */
 export function createIdentity(prefix: 'user' | 'group', options: IdentityOptions, cookieOptions: CookieOptions): Identity {
   const isUser = prefix === 'user';
-  const cookie = options.cookie || {};
-  const idKey = cookie.key || `ajs_${prefix}_id`;
+  const idKey = (options.cookie || {}).key || `ajs_${prefix}_id`;
   const traitsKey = (options.localStorage || {}).key || (isUser ? 'ajs_user_traits' : 'ajs_group_properties');
   const anonymousKey = 'ajs_anonymous_id';
 
@@ -77,10 +73,7 @@ export function createIdentity(prefix: 'user' | 'group', options: IdentityOption
     return value;
   }
 
-  // What earlier generations of the client wrote.
-  const legacy = (name: string) => (isUser && stores[0] && parseStored(readCookie(name))) || '';
-
-  const self: Identity = {
+  const self: Omit<Identity, 'logout'> & Partial<Identity> = {
     id(id) {
       if (id !== undefined) {
         const before = read(idKey);
@@ -90,13 +83,11 @@ export function createIdentity(prefix: 'user' | 'group', options: IdentityOption
         if (isUser && before && after && before !== after) write(anonymousKey, null);
         return after;
       }
-      const old = legacy(cookie.oldKey || 'ajs_user');
-      return read(idKey) || old.id || (typeof old === 'string' && old) || null;
+      return read(idKey);
     },
     anonymousId(id) {
       if (!isUser) return;
-      // _sio holds anonymous----user.
-      const known = id === undefined && (read(anonymousKey) || `${legacy('_sio')}`.split('----')[0]);
+      const known = id === undefined && read(anonymousKey);
       if (known) return known;
       write(anonymousKey, id === null ? null : `${id || makeUuid()}`);
       return read(anonymousKey);
@@ -111,20 +102,15 @@ export function createIdentity(prefix: 'user' | 'group', options: IdentityOption
       if (id) self.id(id);
       self.traits(traits || {});
     },
-    logout() {
-      self.reset();
-      self.traits({});
-    },
     reset() {
       write(idKey, null);
       write(traitsKey, null, traitStores);
       if (isUser) write(anonymousKey, null);
     },
-    load: () => self,
-    save: () => true,
     adopt_(anonymousId) {
       if (!read(anonymousKey)) self.anonymousId(anonymousId);
     },
   };
-  return self;
+  self.logout = self.reset;
+  return self as Identity;
 }

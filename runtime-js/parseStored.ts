@@ -6,6 +6,6 @@ import { attempt } from './attempt';
  * text, and an id of twenty digits must not become a number on the way.
  */
 export function parseStored(text: string | null | undefined): any {
-  const value = text && attempt(() => JSON.parse(text));
-  return value === null || typeof value === 'string' || typeof value === 'object' ? value || null : text;
+  const value = attempt(() => JSON.parse(text!));
+  return typeof value === 'string' || typeof value === 'object' ? value : text;
 }

@@ -1,5 +1,4 @@
 import { runMiddleware, type Middleware } from './middleware';
-import { within } from './within';
 import type { Context } from './context';
 import type { Props } from './types';
 
@@ -45,15 +44,15 @@ export function runPlugins(
           const run = plugin.each_ || plugin[ctx.event.type];
           return (
             run &&
-            within(new Promise((resolve) => resolve(run.call(plugin, ctx))), 10000).then(
-              (result: any) => {
+            Promise.resolve(ctx)
+              .then(run.bind(plugin))
+              .then((result: any) => {
                 if (result && result.event) ctx.event = result.event;
-              },
-              (e) => {
+              })
+              .catch((e) => {
                 if (ctx.cancelled_) throw e;
                 report(plugin.name, e);
-              },
-            )
+              })
           );
         }),
       Promise.resolve(),

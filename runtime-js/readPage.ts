@@ -5,7 +5,7 @@ import type { Props } from './types';
 /** The page as a snippet noted it at the moment of a buffered call. */
 interface BufferedPage {
   __t: 'bpc';
-  c?: string; // canonical URL
+  c?: string | null; // canonical URL
   p: string; // path
   u: string; // URL
   s: string; // query string
@@ -21,9 +21,9 @@ export function takeBufferedPage(args: any[]): BufferedPage | undefined {
 
 /** context.page: as buffered, else as it is now. The canonical link decides about path and URL. */
 export function readPage(buffered?: BufferedPage): Props {
-  const link = !buffered && document.querySelector('link[rel="canonical"]');
-  const b: Partial<BufferedPage> = buffered || {
-    c: (link && link.getAttribute('href')) || undefined,
+  const link = buffered ? null : document.querySelector('link[rel="canonical"]');
+  const b: Omit<BufferedPage, '__t'> = buffered || {
+    c: link && link.getAttribute('href'),
     p: location.pathname,
     u: location.href,
     s: location.search,
@@ -31,12 +31,12 @@ export function readPage(buffered?: BufferedPage): Props {
     r: document.referrer,
   };
   const canonical = b.c;
-  const search = b.s || '';
+  const search = b.s;
   return {
     path: canonical ? attempt(() => new URL(canonical, b.u).pathname) || b.p : b.p,
     referrer: b.r,
     search,
     title: b.t,
-    url: canonical ? (canonical.indexOf('?') < 0 ? canonical + search : canonical) : (b.u || '').split('#')[0],
+    url: canonical ? (canonical.includes('?') ? canonical : canonical + search) : b.u.split('#')[0],
   };
 }

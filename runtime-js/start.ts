@@ -1,6 +1,6 @@
 import { createAnalytics } from './createAnalytics';
 import { displayName } from './destinations';
-import { spa } from './flags';
+import './flags';
 import { watchHistory } from './watchHistory';
 import type { Config, Factory, Props } from './types';
 
@@ -20,7 +20,7 @@ export function start(config: Config, factories: Record<string, Factory>): void 
   const stub: any = w[global] || [];
   if (stub.initialized) return;
   const options: Props = stub._loadOptions || {};
-  const nonce = (script && (script.nonce || script.getAttribute('nonce'))) || undefined;
+  const nonce = (script && script.nonce) || undefined;
 
   const settings: Props = { integrations: { 'Segment.io': { apiKey: config.writeKey } } };
   config.destinations.forEach((d) => (settings.integrations[displayName(d)] = d.settings));
@@ -31,19 +31,15 @@ export function start(config: Config, factories: Record<string, Factory>): void 
     // What the snippet told the page before there was anything to remember it.
     if (stub._anonymousId && !disabled) api.user().adopt_(stub._anonymousId);
 
-    let rest: any[] = Array.isArray(stub) ? stub.splice(0) : [];
     const replay = (call: any) => {
       // Our snippet notes the time of each call; of another's, this is the best that is known.
       const [method, ...args] = Array.from(call as any[]);
       analytics.replay_(call.t || now, method, args);
     };
-    let wasReset = false;
-    rest = rest.filter((call) => {
-      // After a reset, setAnonymousId must stay after it.
-      wasReset = wasReset || call[0] === 'reset';
-      if (!setup.test(call[0]) || (wasReset && call[0] === 'setAnonymousId')) return true;
-      replay(call);
-    });
+    const buffered: any[] = stub.splice ? stub.splice(0) : [];
+    // Only a setAnonymousId that no reset comes before may go first.
+    const wasReset = buffered.findIndex((call) => call[0] === 'reset');
+    const rest = buffered.filter((call, i) => !setup.test(call[0]) || (call[0] === 'setAnonymousId' && wasReset >= 0 && wasReset < i) || replay(call));
     analytics.load_();
 
     api.initialized = true;
@@ -53,11 +49,10 @@ export function start(config: Config, factories: Record<string, Factory>): void 
     if (options.globalAnalyticsKey) w[options.globalAnalyticsKey] = api;
     api.emit('initialize', settings, options);
 
-    const query = location.search.indexOf('ajs_') < 0 ? location.hash : location.search;
-    if (query.indexOf('ajs_') >= 0) api.queryString(query);
+    if (location.href.includes('ajs_')) api.queryString(location.href);
     rest.forEach(replay);
     if (options.initialPageview) api.page();
-    if (spa) watchHistory((before) => api.page({ referrer: before }));
+    if (__SPA__) watchHistory((before) => api.page({ referrer: before }));
   };
 
   if (typeof options.updateCDNSettings === 'function') options.updateCDNSettings(settings);

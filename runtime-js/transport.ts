@@ -42,7 +42,7 @@ export function createTransport(o: TransportOptions): Transport {
   const batching = strategy.strategy === 'batching';
   const key = `persisted-queue:v1:${writeKey}:dest-Segment.io:items`;
   const store = createEventStore(o.persist_ ? key : undefined);
-  const inFlight = new Set<Item>();
+  const inFlight = new Set<Item[]>();
   let buffer: Item[] = [];
   let bufferBytes = 0;
   let bufferTimer: any;
@@ -55,8 +55,9 @@ export function createTransport(o: TransportOptions): Transport {
   const paused = () => Date.now() < pausedUntil;
 
   /** Posts items and settles their fate. Never rejects. */
-  function deliver(items: Item[], single?: boolean): Promise<void> {
+  function deliver(items: Item[]): Promise<void> {
     const events = items.map((item) => item.event);
+    const single = !items[1];
     const envelope = { writeKey, sentAt: new Date().toISOString() };
     const body = JSON.stringify(single ? merge(events[0], envelope) : merge({ batch: events }, envelope));
     const url = o.collector_ + (single ? '/' + events[0].type[0] : '/b');
@@ -65,17 +66,18 @@ export function createTransport(o: TransportOptions): Transport {
     const keepalive = wanted && keepaliveBytes + bytes < keepaliveLimit;
     const settled = () => {
       if (keepalive) keepaliveBytes -= bytes;
-      items.forEach((item) => inFlight.delete(item));
+      inFlight.delete(items);
     };
     if (keepalive) keepaliveBytes += bytes;
-    items.forEach((item) => inFlight.add(item));
+    inFlight.add(items);
     // The executor turns what a page's own fetch may throw into a rejection.
     return new Promise<any>((resolve) => {
-      const headers = merge({ 'Content-Type': 'text/plain' }, typeof config.headers === 'function' ? config.headers() : config.headers);
-      const { credentials, priority } = config;
+      // A text is posted as text/plain: no preflight. What the page has set for
+      // fetch (credentials, priority, headers) is passed on with the rest.
+      const headers = typeof config.headers === 'function' ? config.headers() : config.headers;
       resolve(
         (window as any).fetch
-          ? fetch(url, { method: 'POST', body, keepalive, headers, credentials, priority } as RequestInit)
+          ? fetch(url, merge(config, { method: 'POST', body, keepalive, headers }))
           : navigator.sendBeacon(url, body),
       );
     })
@@ -89,7 +91,7 @@ export function createTransport(o: TransportOptions): Transport {
       .catch((problem) => {
         settled();
         const status = problem.status || 0;
-        const again = !status || /^(408|410|429|460)$/.test(status) || (status > 499 && !/^5(01|05|11)$/.test(status));
+        const again = !status || /^(408|410|429|460|5..)$/.test(status);
         if (!again || !o.retry_) return o.failed_(events, problem);
         store.put_(items);
         // Posts that were under way together fail together: that is one failure.
@@ -134,7 +136,7 @@ export function createTransport(o: TransportOptions): Transport {
     flush();
     // A first post is trusted to keepalive. Where the collector has failed
     // before, better twice (it knows the messageId) than never.
-    if (failures) store.put_(Array.from(inFlight));
+    if (failures) inFlight.forEach(store.put_);
   });
 
   return {
@@ -145,7 +147,7 @@ export function createTransport(o: TransportOptions): Transport {
         if (o.retry_) store.put_([item]);
         else o.failed_([event], 'offline');
       } else if (!batching || hidden) {
-        return deliver([item], true);
+        return deliver([item]);
       } else {
         const bytes = byteLength(JSON.stringify(event));
         // A full buffer must still fit into one keepalive request when the page goes.

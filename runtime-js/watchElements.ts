@@ -1,7 +1,10 @@
 import type { Props } from './types';
 
 /** Sends the track call and resolves when it is out, or has had its time. */
-export type Send = (event: string, properties: Props, options: Props) => Promise<unknown>;
+export type Send = (event: string, properties?: Props, options?: Props) => Promise<unknown>;
+
+/** An element, a list of them, or a jQuery object; what to track; its properties and options. */
+type WatchArguments = [send: Send, elements: any, event: Value<string>, properties?: Value<Props>, options?: Props];
 
 type Value<T> = T | ((element: any) => T);
 
@@ -10,17 +13,17 @@ const valueOf = <T>(value: Value<T>, element: Element): T =>
 
 /**
  * Tracks an event of each element and, where the page lets the event take its
- * course, holds that back until the call is out: go(element, event), if given
- * one, then does what the browser would have done.
+ * course, holds that back until the call is out. plan returns what the browser
+ * would then do, if that is to be held back at all.
  */
 function watch(
-  elements: any,
   type: string,
-  event: Value<string>,
-  properties: Value<Props>,
-  options: Props,
-  send: Send,
   plan: (element: any, e: any) => (() => void) | false,
+  send: Send,
+  elements: any,
+  event: Value<string>,
+  properties?: Value<Props>,
+  options?: Props,
 ) {
   const list: any[] = elements ? (elements.addEventListener ? [elements] : Array.from(elements)) : [];
   list.forEach((element) =>
@@ -43,8 +46,8 @@ function watch(
 }
 
 /** trackLink: track on click, then follow the link, unless it opens elsewhere or the page prevents it. */
-export function watchLinks(links: any, event: Value<string>, properties: Value<Props>, options: Props, send: Send): void {
-  watch(links, 'click', event, properties, options, send, (link, e) => {
+export function watchLinks(...args: WatchArguments): void {
+  const plan = (link: any, e: any) => {
     const href =
       link.getAttribute('href') ||
       link.getAttributeNS('http://www.w3.org/1999/xlink', 'href') ||
@@ -52,12 +55,13 @@ export function watchLinks(links: any, event: Value<string>, properties: Value<P
     const elsewhere =
       e.ctrlKey || e.shiftKey || e.metaKey || e.altKey || e.button || link.target === '_blank' || link.hasAttribute('download');
     return href && !elsewhere && (() => (location.href = href));
-  });
+  };
+  watch('click', plan, ...args);
 }
 
 /** trackForm: track on submit, then submit with the button that was clicked, unless the page prevents it. */
-export function watchForms(forms: any, event: Value<string>, properties: Value<Props>, options: Props, send: Send): void {
-  watch(forms, 'submit', event, properties, options, send, (form, e) => () => {
+export function watchForms(...args: WatchArguments): void {
+  const plan = (form: any, e: any) => () => {
     // The page's handlers have run once and must not run again.
     const hide = (again: any) => again.target === form && again.stopImmediatePropagation();
     addEventListener('submit', hide, true);
@@ -69,5 +73,6 @@ export function watchForms(forms: any, event: Value<string>, properties: Value<P
       submit.call(form); // no requestSubmit, or the button is gone by now
     }
     removeEventListener('submit', hide, true);
-  });
+  };
+  watch('submit', plan, ...args);
 }

@@ -48,7 +48,7 @@
     show(e, true);
   }
   events.forEach(function (e) { show(e, false); });
-  box.open = read('demo_open') === null ? matchMedia('(min-width: 80rem)').matches : read('demo_open');
+  box.open = read('demo_open') === null ? matchMedia('(min-width: 75rem)').matches : read('demo_open');
   box.addEventListener('toggle', function () { write('demo_open', box.open); });
   document.getElementById('event-clear').addEventListener('click', function () {
     events = [];

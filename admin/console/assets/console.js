@@ -179,6 +179,9 @@ function conditions() {
   }
 }
 
+/** Something a visitor sent, as text: anything but a plain value as JSON. @param {unknown} v */
+const plain = (v) => (v === undefined || v === null ? "" : typeof v === "object" ? JSON.stringify(v) : String(v));
+
 const kept = 200; // events on the page
 
 function live() {
@@ -190,6 +193,7 @@ function live() {
   const only = /** @type {HTMLInputElement} */ (one("#live-only"));
   const pause = /** @type {HTMLButtonElement} */ (one("#live-pause"));
   const clear = /** @type {HTMLButtonElement} */ (one("#live-clear"));
+  one("#live-off")?.remove();
   for (const e of [filter, pause, clear, one("#live-only-box")]) /** @type {HTMLElement} */ (e).hidden = false;
 
   /** @type {{ li: HTMLElement, text: string, discard: boolean }[]} newest first */
@@ -217,9 +221,10 @@ function live() {
     const at = new Date(e.receivedAt);
     const time = el("time", "", at.toLocaleTimeString([], { hour12: false }));
     time.title = at.toISOString();
-    const type = e.kind === "event" ? String(v.type ?? "event") : e.kind === "discard" ? "discarded" : "unknown key";
-    const name = e.kind === "discard" ? `${e.code || "no reason given"}${v.event ? `: ${v.event}` : ""}` : String(v.event ?? v.name ?? (v.type === "page" ? v.context?.page?.path : undefined) ?? v.traits?.email ?? v.traits?.name ?? v.groupId ?? v.previousId ?? "");
-    const who = v.userId ? String(v.userId) : v.anonymousId ? `anonymous ${String(v.anonymousId).slice(0, 8)}` : "";
+    const type = e.kind === "event" ? plain(v.type) || "event" : e.kind === "discard" ? "discarded" : "unknown key";
+    const name = e.kind === "discard" ? `${plain(e.code) || "no reason given"}${v.event ? `: ${plain(v.event)}` : ""}`
+      : plain(v.event ?? v.name ?? (v.type === "page" ? v.context?.page?.path : undefined) ?? v.traits?.email ?? v.traits?.name ?? v.groupId ?? v.previousId);
+    const who = v.userId ? plain(v.userId) : v.anonymousId ? `anonymous ${plain(v.anonymousId).slice(0, 8)}` : "";
     line.append(time, el("span", `kind ${e.kind}`, type), el("span", "name", name), el("span", "who", who), el("span", "fine env", e.environment ?? ""));
     details.append(line);
     details.addEventListener("toggle", () => {

@@ -116,6 +116,12 @@ func Open(ctx context.Context, cfg Config, host Host) (_ *App, err error) {
 	return a, a.openDemo()
 }
 
+// reservedEnv are the process's own secrets: no integration's setting may name them.
+var reservedEnv = []string{
+	"TAGMILL_ADMIN_TOKEN", "TAGMILL_SECRET_KEY",
+	"TAGMILL_SETTINGS_URL", "TAGMILL_LOG_URL", "TAGMILL_REDIS_URL", "TAGMILL_BLOB_URL",
+}
+
 func (a *App) openSettings(ctx context.Context, catalog *integrations.Catalog) error {
 	key, err := a.data.key(a.cfg.SecretKey, "TAGMILL_SECRET_KEY", secretKeyFile)
 	if err != nil {
@@ -131,7 +137,7 @@ func (a *App) openSettings(ctx context.Context, catalog *integrations.Catalog) e
 			return sqlitestore.Open(ctx, sqlitestore.Options{
 				Path:      a.cfg.servicePath(a.cfg.SettingsURL, "sqlite:", "settings.db"),
 				Catalog:   catalog,
-				Rules:     settings.Rules{ReservedEnv: []string{"TAGMILL_SECRET_KEY", "TAGMILL_ADMIN_TOKEN"}},
+				Rules:     settings.Rules{ReservedEnv: reservedEnv},
 				SecretKey: key,
 				Env:       a.host.Getenv,
 				Log:       a.host.Log.With("room", "settings"),

@@ -66,9 +66,8 @@ func checkSettings(ctx context.Context, cfg Config, host Host, data *DataDir, ca
 }
 
 func checkDestination(ctx context.Context, source string, d settings.Destination, store settings.Store, catalog *integrations.Catalog) (errs []error) {
-	problems := catalog.Check(d.Integration, string(d.Mode), d.Settings)
-	for _, key := range slices.Sorted(maps.Keys(problems)) {
-		errs = append(errs, fmt.Errorf("source %s: %s: %s: %s", source, d.Label(), key, problems[key]))
+	for _, p := range settings.CheckDestination(d, catalog) {
+		errs = append(errs, fmt.Errorf("source %s: %s: %s: %s", source, d.Label(), p.Path, p.Message))
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.Settings)) {
 		if ref, ok := settings.Ref(d.Settings[key]); ok {

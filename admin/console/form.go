@@ -116,7 +116,8 @@ func (c *Console) form(v view, slug, name string, d *settings.Destination) *form
 		f.Inputs = append(f.Inputs, in)
 	}
 	for _, directive := range slices.Sorted(maps.Keys(m.Hosts)) {
-		f.Hosts = append(f.Hosts, hostLine{directive, m.Hosts[directive]})
+		hosts := slices.DeleteFunc(slices.Clone(m.Hosts[directive]), func(h string) bool { return strings.HasPrefix(h, "{") }) // a setting's
+		f.Hosts = append(f.Hosts, hostLine{directive, hosts})
 	}
 	return f
 }

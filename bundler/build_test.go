@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/andybalholm/brotli"
 	"github.com/dop251/goja"
+	"github.com/evanw/esbuild/pkg/api"
 	"github.com/klauspost/compress/gzip"
 	"pgregory.net/rapid"
+
+	runtimejs "github.com/tagmill/tagmill/runtime-js"
 )
 
 // run executes a bundle and returns the global it was asked for as JSON.
@@ -331,5 +335,27 @@ func TestBrotliWindowsHoldTheWholeScript(t *testing.T) {
 		if w := window(n); 1<<w-16 < n || w > 10 && 1<<(w-1)-16 >= n {
 			t.Errorf("%d bytes: window 2^%d", n, w)
 		}
+	}
+}
+
+// A constant that the runtime counts on and nobody defines would be an error
+// on every page.
+func TestEveryFlagOfTheRuntimeIsDefined(t *testing.T) {
+	flags, err := runtimejs.FS.ReadFile("flags.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`\bconst (__\w+__)`).FindAllSubmatch(flags, -1)
+	if len(declared) == 0 {
+		t.Fatal("flags.ts declares nothing")
+	}
+	defined := options(Input{}, api.Plugin{}).Define
+	for _, d := range declared {
+		if defined[string(d[1])] == "" {
+			t.Errorf("%s is not defined", d[1])
+		}
+	}
+	if len(defined) != len(declared) {
+		t.Errorf("%d constants are defined, flags.ts declares %d", len(defined), len(declared))
 	}
 }

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"maps"
@@ -16,7 +17,13 @@ import (
 	"github.com/tagmill/tagmill/settings"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// A check is a whole publisher's life; the command line can ask for more.
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // origin is a cdn.Origin that keeps what it is given.
 type origin struct {

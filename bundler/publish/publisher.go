@@ -18,7 +18,8 @@ import (
 
 const (
 	defaultMaxBytes = 1 << 20
-	retryEvery      = 5 * time.Second
+	retryFirst      = 5 * time.Second // doubles with each try
+	retryMost       = 5 * time.Minute
 	pruneEvery      = 24 * time.Hour
 )
 
@@ -55,7 +56,9 @@ type source struct {
 	seen    time.Time
 	queued  bool
 	working bool
-	retry   *plan // failed for a reason that may pass
+	retry   *plan // failed for a reason that may pass; waits for retryAt
+	retryAt time.Time
+	tries   int // of the newest plan
 	// input is of the oldest key's live bundle: what prices are measured on.
 	input bundler.Input
 }
@@ -136,7 +139,7 @@ func (p *Publisher) Restored() <-chan struct{} { return p.restored }
 // watch takes in each new snapshot, retries what may pass and prunes the shelf.
 func (p *Publisher) watch(ctx context.Context) {
 	snapshots := p.cfg.Settings.Watch(ctx)
-	retry := time.NewTicker(retryEvery)
+	retry := time.NewTicker(retryFirst)
 	defer retry.Stop()
 	prune := time.NewTicker(pruneEvery)
 	defer prune.Stop()
@@ -178,7 +181,7 @@ func (p *Publisher) take(snap *settings.Snapshot) {
 		if !first && s.status.Wanted == src.Revision {
 			continue
 		}
-		s.status.Wanted = src.Revision
+		s.status.Wanted, s.tries = src.Revision, 0
 		p.planLocked(s, planFor(snap, src), now)
 	}
 	for id, s := range p.sources {
@@ -220,8 +223,9 @@ func (p *Publisher) enqueueLocked(s *source) {
 func (p *Publisher) retryFailed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.cfg.Now()
 	for _, s := range p.sources {
-		if s.retry != nil {
+		if s.retry != nil && !now.Before(s.retryAt) {
 			p.planLocked(s, *s.retry, s.seen)
 		}
 	}
@@ -268,14 +272,15 @@ func (p *Publisher) done(s *source, pl plan, err error) {
 	} else if err != nil {
 		s.status.State, s.status.Error = StateFailed, err.Error()
 		if passing := (*passingError)(nil); errors.As(err, &passing) {
-			s.retry = &pl
+			s.retry, s.retryAt = &pl, p.cfg.Now().Add(min(retryFirst<<min(s.tries, 10), retryMost))
+			s.tries++
 		}
 	} else if pl.src == nil {
 		delete(p.sources, s.status.SourceID)
 	} else {
 		s.status.State, s.status.Error = StateLive, ""
 	}
-	if err != nil && pl.src != nil {
+	if err != nil && pl.src != nil && !errors.Is(err, context.Canceled) { // stopping is no failure
 		p.metrics.failures.Inc()
 		p.cfg.Log.Warn("a revision cannot go live; the last good bundle stays",
 			"source", pl.src.Slug, "revision", pl.src.Revision, "err", err)
@@ -363,62 +368,3 @@ func (p *Publisher) Bundle(writeKey string) (*Build, error) {
 
 // Build is a stored build, live or not. Errors: cdn.ErrUnknownBuild; of the disk.
 func (p *Publisher) Build(buildID string) (*Build, error) { return p.shelf.get(buildID) }
-
-// LookupBuild is a cdn.LookupBuild.
-func (p *Publisher) LookupBuild(_ context.Context, writeKey, buildID string) (*cdn.Bundle, error) {
-	b, err := p.shelf.get(buildID)
-	if err != nil {
-		return nil, err
-	}
-	if b.WriteKey != writeKey {
-		return nil, fmt.Errorf("build %s is not of write key %q: %w", buildID, writeKey, cdn.ErrUnknownBuild)
-	}
-	return served(b, cdn.Caching{}, nil), nil
-}
-
-// Lookup is a cdn.Lookup: for a key whose first bundle is still being built it
-// waits. The answer is also Put, as that of every other build.
-func (p *Publisher) Lookup(ctx context.Context, writeKey string) (*cdn.Bundle, error) {
-	// The store may know of a source that Watch has not told of yet.
-	src := p.cfg.Settings.Snapshot().SourceByKey(writeKey)
-	if src == nil {
-		return nil, fmt.Errorf("write key %q: %w", writeKey, cdn.ErrUnknownKey)
-	}
-	p.hurry(src.ID)
-	for {
-		p.mu.Lock()
-		k, changed := p.keys[writeKey], p.changed
-		st, known := p.statusLocked(src.ID)
-		p.mu.Unlock()
-		switch {
-		case k != nil:
-			b, err := p.shelf.get(k.build.BuildID)
-			if err != nil {
-				return nil, err
-			}
-			return served(b, k.caching, k.settings), nil
-		case known && st.Wanted >= src.Revision && st.State == StateFailed:
-			return nil, fmt.Errorf("source %s never had a good bundle: %s", src.Slug, st.Error)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the first bundle of source %s: %w", src.Slug, ctx.Err())
-		case <-changed:
-		}
-	}
-}
-
-// hurry moves a source to the head of the queue: a page is waiting for it.
-func (p *Publisher) hurry(sourceID string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if i := slices.Index(p.queue, sourceID); i > 0 {
-		p.queue = slices.Insert(slices.Delete(p.queue, i, i+1), 0, sourceID)
-	}
-}
-
-// served is a build as the origin takes it.
-func served(b *Build, c cdn.Caching, settingsJSON []byte) *cdn.Bundle {
-	return &cdn.Bundle{BuildID: b.BuildID, Identity: b.Encodings.Identity, Gzip: b.Encodings.Gzip, Brotli: b.Encodings.Brotli,
-		Provisional: !b.Encodings.Final, Caching: c, Settings: settingsJSON}
-}

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"os"
@@ -48,7 +49,8 @@ func (s stopped) with(t *testing.T, name string, content []byte) *vfs.MemFS {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.Write(b); err != nil {
+		// A copy: built for the race detector, Pebble overwrites what it was given.
+		if _, err := f.Write(bytes.Clone(b)); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Close(); err != nil {

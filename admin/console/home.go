@@ -27,7 +27,7 @@ type statusView struct {
 type priceLine struct {
 	Slug, Name        string
 	Raw, Gzip, Brotli int
-	Percent           int // of the whole, brotli
+	Exact             bool // else the price is not known yet
 }
 
 func (c *Console) status(v view) *statusView {
@@ -42,14 +42,11 @@ func (c *Console) status(v view) *statusView {
 		out.State = publish.StateBuilding // the publisher has not heard of it yet
 	}
 	for slug, share := range st.Report.Integrations {
-		line := priceLine{Slug: slug, Name: slug, Raw: share.Raw, Gzip: share.Gzip, Brotli: share.Brotli}
+		line := priceLine{Slug: slug, Name: slug, Raw: share.Raw, Gzip: share.Gzip, Brotli: share.Brotli, Exact: share.Exact}
 		if m := c.Catalog.Manifest(slug); m != nil {
 			line.Name = m.Name
 		} else if slug == "runtime" {
 			line.Name = "tagmill runtime"
-		}
-		if st.Report.Brotli > 0 {
-			line.Percent = min(100, 100*share.Brotli/st.Report.Brotli)
 		}
 		out.Lines = append(out.Lines, line)
 	}

@@ -160,7 +160,7 @@ func visit(ctx context.Context, log eventlog.Log) error {
 		{eventlog.Event, `{"type":"page","name":"Home","anonymousId":"6f2a91c4-77aa","context":{"page":{"path":"/","url":"https://shop.example/"}},"properties":{"path":"/"}}`},
 		{eventlog.Event, `{"type":"track","event":"Product Viewed","anonymousId":"6f2a91c4-77aa","properties":{"product_id":"kettle-1","price":49,"currency":"EUR"}}`},
 		{eventlog.Event, `{"type":"identify","userId":"u_1042","anonymousId":"6f2a91c4-77aa","traits":{"email":"ada@example.com","plan":"pro"}}`},
-		{eventlog.Discard, `{"code":"event_too_large","event":"Cart Exported","bytes":48211}`},
+		{eventlog.Discard, `{"code":"event_too_large","message":"the event has 48211 bytes, at most 32768 are kept","bytes":48211,"event":{"type":"track","event":"Cart Exported","userId":"u_1042"}}`},
 		{eventlog.Event, `{"type":"track","event":"Order Completed","userId":"u_1042","properties":{"order_id":"o-77","revenue":98,"currency":"EUR"}}`},
 	}
 	tick := time.NewTicker(1500 * time.Millisecond)

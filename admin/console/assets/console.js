@@ -72,7 +72,7 @@ function showBundle(b) {
     const rows = [...Object.entries(b.integrations).filter(([slug]) => slug === "runtime"), ...rest].map(([slug, share]) => {
       const row = el("div");
       const name = slug === "runtime" ? "tagmill runtime" : (one(`[data-slug="${slug}"] h3 a`)?.textContent ?? slug);
-      row.append(el("dt", "", name), el("dd", "", showBytes(share.brotli)));
+      row.append(el("dt", "", name), el("dd", "", price(share)));
       return row;
     });
     lines.replaceChildren(...rows);
@@ -84,12 +84,18 @@ function showBundle(b) {
     const slug = item.dataset.slug ?? "";
     const share = item.querySelector("[aria-checked=true]") && !priced.has(slug) && b.integrations[slug];
     const cost = item.querySelector("[data-cost]");
-    if (cost) cost.textContent = share ? `+${showBytes(share.brotli)}` : "";
+    if (cost) cost.textContent = share ? `+${price(share)}` : "";
     if (share) priced.add(slug);
   }
 }
 
 const sleep = (/** @type {number} */ ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Whether a bundle's bytes and prices are the last word. @param {any} b */
+const settled = (b) => b.final && Object.values(b.integrations).every((s) => s.exact);
+
+/** What an integration adds, once it is known. @param {any} share */
+const price = (share) => (share.exact ? showBytes(share.brotli) : "…");
 
 /** Waits until a revision is live or cannot be, then says so. @param {number} revision @param {string} what */
 async function follow(revision, what) {
@@ -107,11 +113,10 @@ async function follow(revision, what) {
       showBundle(b);
       say(`${what}. Live in ${Math.round(b.flipToLiveMs)} ms, ${showBytes(b.bytes.brotli)} to each page.`);
       // The exact price of each integration and the final bytes come a moment later.
-      for (let i = 0; i < 6 && !b.final; i++) {
-        await sleep(700);
-        const later = await call("/bundle");
-        if (later.revision !== b.revision) return;
-        if (later.final) return showBundle(later);
+      for (let now = b, i = 0; i < 10 && now.revision === revision && !settled(now); i++) {
+        await sleep(300);
+        now = await call("/bundle");
+        if (now.revision === revision) showBundle(now);
       }
       return;
     }
@@ -215,6 +220,7 @@ function live() {
   /** @param {any} e */
   const show = (e) => {
     const v = e.value ?? {};
+    const of = (e.kind === "discard" && v.event && typeof v.event === "object" && v.event) || v; // what was discarded, as far as it was kept
     const li = el("li", "in");
     const details = el("details");
     const line = el("summary");
@@ -222,9 +228,9 @@ function live() {
     const time = el("time", "", at.toLocaleTimeString([], { hour12: false }));
     time.title = at.toISOString();
     const type = e.kind === "event" ? plain(v.type) || "event" : e.kind === "discard" ? "discarded" : "unknown key";
-    const name = e.kind === "discard" ? `${plain(e.code) || "no reason given"}${v.event ? `: ${plain(v.event)}` : ""}`
+    const name = e.kind === "discard" ? [plain(e.code) || "no reason given", plain(of.event), plain(v.message)].filter(Boolean).join(" · ")
       : plain(v.event ?? v.name ?? (v.type === "page" ? v.context?.page?.path : undefined) ?? v.traits?.email ?? v.traits?.name ?? v.groupId ?? v.previousId);
-    const who = v.userId ? plain(v.userId) : v.anonymousId ? `anonymous ${plain(v.anonymousId).slice(0, 8)}` : "";
+    const who = of.userId ? plain(of.userId) : of.anonymousId ? `anonymous ${plain(of.anonymousId).slice(0, 8)}` : "";
     line.append(time, el("span", `kind ${e.kind}`, type), el("span", "name", name), el("span", "who", who), el("span", "fine env", e.environment ?? ""));
     details.append(line);
     details.addEventListener("toggle", () => {

@@ -209,7 +209,11 @@ function live() {
   let connected = false;
   let missed = 0;
 
-  const tell = () => {
+  /** @type {number | undefined} */
+  let telling; // a screen reader must not be told of every single event
+  const tell = () => (telling ??= setTimeout(tellNow, 400));
+  const tellNow = () => {
+    telling = undefined;
     const n = rows.filter((r) => !r.li.hidden).length;
     state.textContent = `${connected ? "" : "Reconnecting… "}${n} event${n === 1 ? "" : "s"}${held.length ? `, ${held.length} waiting` : ""}`;
     empty.hidden = rows.length > 0;
@@ -277,7 +281,6 @@ function live() {
     tell();
   });
   clear.addEventListener("click", () => { rows = []; held = []; list.replaceChildren(); tell(); });
-  tell();
 }
 
 /** A form that was saved leads back here: wait for what it made to go live. */

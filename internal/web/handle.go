@@ -116,24 +116,19 @@ func (s *Server) health(ctx *fasthttp.RequestCtx, path []byte) bool {
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	status, reason := fasthttp.StatusBadRequest, "malformed HTTP request"
 	var small *fasthttp.ErrSmallBuffer
-	var netErr net.Error
 	switch {
 	case errors.As(err, &small):
 		status, reason = fasthttp.StatusRequestHeaderFieldsTooLarge, "request line and header are too large"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		// 400 and not 413: what clients of event collectors take as final.
 		reason = "request body is too large"
-	case errors.As(err, &netErr) && netErr.Timeout():
-		status, reason = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
 	}
 	s.metrics.malformed.Inc()
 	s.cfg.Logger.Debug("malformed request", "peer", ctx.RemoteAddr().String(), "err", err)
 	ctx.Response.Reset()
 	ctx.Response.Header.SetNoDefaultContentType(true)
 	reject(ctx, status, reason)
-	if status != fasthttp.StatusRequestTimeout {
-		linger(ctx)
-	}
+	linger(ctx)
 }
 
 // linger sends the answer now and then reads what the client is still

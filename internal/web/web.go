@@ -53,9 +53,12 @@ type Limits struct {
 	MaxConns       int // default 65,536
 	MaxConnsPerIP  int // default 0: no limit. It costs a little on every answer.
 
-	ReadTimeout  time.Duration // of one whole request: default 15 s
-	WriteTimeout time.Duration // of one answer: default 15 s
-	IdleTimeout  time.Duration // between requests: default 75 s
+	// RequestTimeout bounds one exchange, from the first byte of a request to
+	// the last of its answer; and the wait for the first byte on a new
+	// connection. Default 30 s. Both are kept to within two seconds; a
+	// connection that takes longer is closed.
+	RequestTimeout time.Duration
+	IdleTimeout    time.Duration // between requests: default 75 s
 
 	// DrainDelay is how long readyz says 503 before the listener closes, so
 	// that a load balancer can notice. Default 0.
@@ -82,10 +85,9 @@ type Server struct {
 	metrics  metrics
 	draining atomic.Bool
 
-	ln net.Listener // set by Listen
+	conns conns
 
-	mu    sync.Mutex // of the connections to close when draining takes too long
-	conns map[net.Conn]struct{}
+	ln net.Listener // set by Listen
 }
 
 // New checks the configuration and reads the certificate. It opens no socket.
@@ -94,8 +96,9 @@ func New(cfg Config, routes ...Route) (*Server, error) {
 	if p := cfg.Prefix; p != "" && (p[0] != '/' || p[len(p)-1] == '/') {
 		return nil, fmt.Errorf("path prefix %q: must start with a slash and not end with one", p)
 	}
-	s := &Server{cfg: cfg, conns: map[net.Conn]struct{}{}}
-	s.metrics = newMetrics(cfg.Registerer, s.countConns)
+	s := &Server{cfg: cfg}
+	s.conns.set(cfg.Limits, time.Second)
+	s.metrics = newMetrics(cfg.Registerer, s.conns.count)
 	if (cfg.CertFile == "") != (cfg.KeyFile == "") {
 		return nil, errors.New("TLS needs both a certificate file and a key file, and was given one of them")
 	}
@@ -120,7 +123,7 @@ func New(cfg Config, routes ...Route) (*Server, error) {
 	s.http = &fasthttp.Server{
 		Handler:      s.handle,
 		ErrorHandler: s.badRequest,
-		ConnState:    s.trackConn,
+		ConnState:    s.conns.changed,
 		Logger:       serverLog{cfg.Logger},
 
 		NoDefaultServerHeader:        true,
@@ -134,9 +137,6 @@ func New(cfg Config, routes ...Route) (*Server, error) {
 		ReadBufferSize:     l.MaxHeaderBytes,
 		WriteBufferSize:    writeBufferBytes,
 		MaxRequestBodySize: l.MaxBodyBytes,
-		ReadTimeout:        l.ReadTimeout,
-		WriteTimeout:       l.WriteTimeout,
-		IdleTimeout:        l.IdleTimeout,
 	}
 	return s, nil
 }
@@ -158,7 +158,7 @@ func (c *Config) setDefaults() {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
-	}{{&l.ReadTimeout, 15 * time.Second}, {&l.WriteTimeout, 15 * time.Second}, {&l.IdleTimeout, 75 * time.Second}, {&l.DrainTimeout, 10 * time.Second}} {
+	}{{&l.RequestTimeout, 30 * time.Second}, {&l.IdleTimeout, 75 * time.Second}, {&l.DrainTimeout, 10 * time.Second}} {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}
@@ -218,30 +218,29 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.New("run: Listen was not called")
 	}
 	ln := s.ln
-	watching := make(chan struct{})
-	watchCtx, stopWatching := context.WithCancel(ctx)
+	var helpers sync.WaitGroup
+	helping, stopHelping := context.WithCancel(context.WithoutCancel(ctx))
+	defer helpers.Wait()
+	defer stopHelping()
+	// Closes what takes too long, to the very end.
+	helpers.Go(func() { s.conns.sweep(helping) })
 	if s.cert != nil {
 		ln = tls.NewListener(ln, s.cert.config())
-		// Reloads the certificate; ends with stopWatching.
-		go func() { defer close(watching); s.cert.watch(watchCtx) }()
-	} else {
-		close(watching)
+		// Reloads the certificate.
+		helpers.Go(func() { s.cert.watch(helping) })
 	}
 	served := make(chan error, 1)
 	// Accepts until the listener closes; its result is awaited below.
 	go func() { served <- s.http.Serve(ln) }()
 
-	var err error
 	select {
-	case err = <-served:
-		err = fmt.Errorf("serve %s: %w", s.cfg.Addr, cmp.Or(err, errors.New("the listener closed")))
+	case err := <-served:
+		return fmt.Errorf("serve %s: %w", s.cfg.Addr, cmp.Or(err, errors.New("the listener closed")))
 	case <-ctx.Done():
 		s.drain(ln)
 		<-served
+		return nil
 	}
-	stopWatching()
-	<-watching
-	return err
 }
 
 func (s *Server) drain(ln net.Listener) {
@@ -254,7 +253,7 @@ func (s *Server) drain(ln net.Listener) {
 	defer cancel()
 	if err := s.http.ShutdownWithContext(deadline); err != nil {
 		s.cfg.Logger.Warn("connections cut: requests were still in flight when the drain time ended",
-			"connections", s.cutConns(), "after", s.cfg.Limits.DrainTimeout, "err", err)
+			"connections", s.conns.closeIf(func(int64) bool { return true }), "after", s.cfg.Limits.DrainTimeout, "err", err)
 		// Their goroutines end as they notice; a handler that is stuck is left.
 		soon, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -262,37 +261,6 @@ func (s *Server) drain(ln net.Listener) {
 	}
 	// Shutdown does not know a listener that Serve has not taken up yet.
 	_ = ln.Close() // closed twice is no mistake
-}
-
-// trackConn keeps the set of open connections. fasthttp calls it for every
-// request too: those two calls must cost nothing.
-func (s *Server) trackConn(c net.Conn, state fasthttp.ConnState) {
-	switch state {
-	case fasthttp.StateNew:
-		s.mu.Lock()
-		s.conns[c] = struct{}{}
-		s.mu.Unlock()
-	case fasthttp.StateClosed, fasthttp.StateHijacked:
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
-	}
-}
-
-func (s *Server) countConns() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
-
-// cutConns closes what is still open, and counts it.
-func (s *Server) cutConns() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		_ = c.Close() // the client is told by the reset; there is no one else to tell
-	}
-	return len(s.conns)
 }
 
 // serverLog turns what fasthttp says about connections into log records.

@@ -57,14 +57,21 @@ func OpenDataDir(path string) (*DataDir, error) {
 		d.Close()
 		return nil, err
 	}
-	if err := lock.Truncate(0); err == nil {
-		_, err = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	if err != nil {
+	if err := d.sign(); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("data folder %s: %w: is the disk full?", path, unwrapPath(err))
 	}
 	return d, nil
+}
+
+// sign leaves this process's number in the lock file, for the message that a
+// second one prints.
+func (d *DataDir) sign() error {
+	if err := d.lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := d.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
 }
 
 func (d *DataDir) checkFormat() error {

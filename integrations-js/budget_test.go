@@ -12,8 +12,10 @@ import (
 // Ceilings of the catalog, in brotli-11 bytes.
 const (
 	medianBudget = 450
-	eightBudget  = 4800 // what the first eight add to the runtime together
+	eightBudget  = 4800 // what firstEight add to the runtime together
 )
+
+var firstEight = []string{"chartbeat", "crazyegg", "customerio", "ga4", "intercom", "kissmetrics", "mixpanel", "olark"}
 
 // TestBudgets holds each integration to its manifest's budget by what it adds to
 // a bundle that has nothing else, settings, names and shared helpers included:
@@ -67,7 +69,8 @@ func TestBudgets(t *testing.T) {
 	if median > medianBudget {
 		t.Errorf("the median integration costs %d bytes, at most %d are allowed", median, medianBudget)
 	}
-	if together-runtime > eightBudget {
-		t.Errorf("all together cost %d bytes, at most %d are allowed", together-runtime, eightBudget)
+	eight := size(slices.DeleteFunc(all, func(d bundler.Destination) bool { return !slices.Contains(firstEight, d.Slug) })) - runtime
+	if eight > eightBudget {
+		t.Errorf("the first eight together cost %d bytes, at most %d are allowed", eight, eightBudget)
 	}
 }

@@ -58,7 +58,7 @@ race:
 
 ## browser: the runtime, the integrations and the whole product in Chromium
 browser: setup-node setup-browser
-	node --test --test-concurrency=2 runtime-js/test/*.test.mjs integrations-js/test/*.test.mjs
+	node --test --test-concurrency=2 runtime-js/test/*.test.mjs integrations-js/test/*.test.mjs admin/console/test/*.test.mjs
 
 e2e: setup-node setup-browser build
 	node --test --test-concurrency=1 e2e/test/*.test.mjs

@@ -55,6 +55,7 @@ func (c *client) do(ctx context.Context, method, path, contentType string, body 
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("User-Agent", "tagmill/"+version()) // revisions made here have the author "cli"
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

@@ -170,11 +170,22 @@ func (c eventsTailCmd) Run(ctx context.Context, std stdio) error {
 	defer res.Body.Close()
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(nil, 1<<20)
+	dropped := false
 	for lines.Scan() {
-		if data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: ")); ok {
-			if _, err := fmt.Fprintf(std.out, "%s\n", data); err != nil {
-				return err
-			}
+		if name, ok := bytes.CutPrefix(lines.Bytes(), []byte("event: ")); ok {
+			dropped = string(name) == "dropped"
+		}
+		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
+		if !ok {
+			continue
+		}
+		// What was missed is news about the stream, not an event of it.
+		w := std.out
+		if dropped {
+			w = std.err
+		}
+		if _, err := fmt.Fprintf(w, "%s\n", data); err != nil {
+			return err
 		}
 	}
 	if ctx.Err() != nil {

@@ -139,7 +139,7 @@ type sighting struct{ Read, Scripts []string }
 const watcher = `
 export function start(config: any, factories: any) {
   const read = new Set<string>(), scripts: string[] = [];
-  const anything: any = new Proxy(function () {}, { get: (o: any, k) => (k in o ? o[k] : anything), apply: () => anything });
+  const anything: any = new Proxy(function () {}, { get: (o: any, k) => (k in o ? o[k] : anything), apply: () => anything, construct: () => anything });
   const settings = new Proxy(config.destinations[0].settings, { get(o: any, k: any) { read.add(k); return o[k]; } });
   const env = {
     w: anything, d: anything, track() {}, until: () => Promise.resolve(),

@@ -1,6 +1,8 @@
 import type { Factory, Props } from '@tagmill/runtime/types';
-import { eventKey } from '@tagmill/runtime/kit/eventkey';
 import { flat } from '@tagmill/runtime/kit/flat';
+import { gaEvent } from '@tagmill/runtime/kit/gaevent';
+import { gtag } from '@tagmill/runtime/kit/gtag';
+import { gtagScript } from '@tagmill/runtime/kit/gtagscript';
 import { number } from '@tagmill/runtime/kit/number';
 import { products } from '@tagmill/runtime/kit/products';
 import { value } from '@tagmill/runtime/kit/value';
@@ -19,32 +21,6 @@ interface Settings {
   cookieFlags?: string;
   cookiePrefix?: string;
 }
-
-/** Standard events and Google's names for them. */
-const events: Props = {
-  'products searched': 'search',
-  'product list viewed': 'view_item_list',
-  'product category viewed': 'view_item_list',
-  'product clicked': 'select_item',
-  'product viewed': 'view_item',
-  'product added': 'add_to_cart',
-  'product removed': 'remove_from_cart',
-  'product added to wishlist': 'add_to_wishlist',
-  'cart viewed': 'view_cart',
-  'checkout started': 'begin_checkout',
-  'checkout step completed': 'add_shipping_info',
-  'payment info entered': 'add_payment_info',
-  'order completed': 'purchase',
-  'order refunded': 'refund',
-  'promotion viewed': 'view_promotion',
-  'promotion clicked': 'select_promotion',
-  'product shared': 'share',
-  'cart shared': 'share',
-  'signed up': 'sign_up',
-  'logged in': 'login',
-  'lead generated': 'generate_lead',
-  'form submitted': 'generate_lead',
-};
 
 /** Parameters of a standard event that Google names otherwise. */
 const params: Props = {
@@ -92,18 +68,14 @@ const integration: Factory<Settings> = (settings, env) => {
   const id = settings.measurementId;
   let forget: Props = {};
 
-  const gtag = (..._: any[]) => w.gtag(..._);
   const send = (name: string, p: Props) => {
     p.send_to = id;
-    gtag('event', name, p);
+    gtag(w, 'event', name, p);
   };
 
   return {
     load() {
-      w.dataLayer = w.dataLayer || [];
-      // gtag.js reads the arguments object; it ignores arrays.
-      w.gtag = w.gtag || function () { w.dataLayer.push(arguments); };
-      gtag('js', new Date());
+      const loaded = gtagScript(env, settings.scriptOrigin, id);
       const config = flat({
         server_container_url: settings.serverContainerUrl,
         debug_mode: settings.debugMode,
@@ -115,16 +87,16 @@ const integration: Factory<Settings> = (settings, env) => {
       config.send_page_view = false;
       if (settings.disableGoogleSignals) config.allow_google_signals = false;
       if (settings.disableAdPersonalization) config.allow_ad_personalization_signals = false;
-      gtag('config', id, config);
-      return env.script(settings.scriptOrigin + '/gtag/js?id=' + id);
+      gtag(w, 'config', id, config);
+      return loaded;
     },
     page(e) {
       send('page_view', flat(e.properties!, { url: 'page_location', title: 'page_title', referrer: 'page_referrer' }, { path: 0, search: 0 }));
     },
     track(e) {
       const p = e.properties!;
-      const key = eventKey(e.event!);
-      if (!events.hasOwnProperty(key)) {
+      const name = gaEvent(e.event!);
+      if (!name) {
         send(e.event!.trim().replace(/\s+/g, '_').slice(0, 40), flat(p));
         return;
       }
@@ -140,15 +112,15 @@ const integration: Factory<Settings> = (settings, env) => {
         out.value = worth;
         out.currency = String(p.currency || 'USD').toUpperCase();
       }
-      send(events[key], out);
+      send(name, out);
     },
     identify(e) {
       const ignored: Props = {};
       (settings.ignoredTraits || []).forEach((k) => { ignored[k] = 1; });
       const traits = flat(e.traits!, {}, ignored);
       for (const k in traits) forget[k] = null;
-      gtag('set', 'user_properties', traits);
-      if (settings.sendUserId && e.userId) gtag('set', { user_id: e.userId });
+      gtag(w, 'set', 'user_properties', traits);
+      if (settings.sendUserId && e.userId) gtag(w, 'set', { user_id: e.userId });
     },
     group(e) {
       const p = flat(e.traits!);
@@ -156,8 +128,8 @@ const integration: Factory<Settings> = (settings, env) => {
       send('join_group', p);
     },
     reset() {
-      gtag('set', 'user_properties', forget);
-      gtag('set', { user_id: null });
+      gtag(w, 'set', 'user_properties', forget);
+      gtag(w, 'set', { user_id: null });
       forget = {};
     },
   };

@@ -16,7 +16,7 @@ type Variant uint8
 // Variants. Consent regimes will come here; an absent header means the strictest.
 const (
 	Default  Variant = 0
-	variants         = 1
+	variants Variant = 1
 )
 
 // Bundle is a built bundle with what its responses need. The origin keeps the

@@ -190,6 +190,22 @@ func TestBuilds(t *testing.T) {
 	expect(t, ask(t, New(Config{}), "GET", "/analytics.js/v1/KEY/r/b1.min.js"), 404, "no such build")
 }
 
+func TestAProvisionalBuildIsLookedUpAgain(t *testing.T) {
+	asked := 0
+	o := New(Config{LookupBuild: func(_ context.Context, key, id string) (*Bundle, error) {
+		asked++
+		b := bundle(id)
+		b.Provisional = asked == 1
+		return b, nil
+	}})
+	for _, want := range []string{"max-age=5, s-maxage=5, stale-if-error=86400", immutable, immutable} {
+		expect(t, ask(t, o, "GET", "/analytics.js/v1/KEY/r/old1.min.js"), 200, "script old1", "Cache-Control: "+want)
+	}
+	if asked != 2 {
+		t.Errorf("looked up %d times", asked)
+	}
+}
+
 func TestUnknownKey(t *testing.T) {
 	o := New(Config{})
 	for _, method := range []string{"GET", "HEAD"} {

@@ -121,12 +121,11 @@ func (s selection) pick(offers *[encodings]*response) *response {
 		if w == 0 {
 			w = s.star
 		}
-		// Twice the weight leaves room for one below the smallest q.
 		switch {
 		case w > 0:
-			w = (w - 1) * 2
+			w--
 		case encoding(e) == identity:
-			w = 1
+			w = 1 // no more than the smallest weight: the order decides then
 		}
 		if w > bestWeight && offer != nil {
 			best, bestWeight = offer, w

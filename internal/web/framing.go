@@ -19,13 +19,13 @@ func misframed(h *fasthttp.RequestHeader) string {
 	if len(h.Host()) == 0 && h.IsHTTP11() {
 		return "an HTTP/1.1 request needs a Host header"
 	}
-	length, coding := false, false
+	var length, chunked bool
 	for raw := h.RawHeaders(); len(raw) > 0; {
 		end := bytes.IndexByte(raw, '\n')
 		if end < 1 || raw[end-1] != '\r' {
 			return "a header line ends in a bare line feed"
 		}
-		name, _, _ := bytes.Cut(raw[:end], colon)
+		name, value, _ := bytes.Cut(raw[:end], colon)
 		if bytes.IndexByte(name, ' ') >= 0 || bytes.IndexByte(name, '\t') >= 0 {
 			return "a folded header line, or white space in a header's name"
 		}
@@ -33,13 +33,17 @@ func misframed(h *fasthttp.RequestHeader) string {
 		case len(contentLength):
 			length = length || bytes.EqualFold(name, contentLength)
 		case len(transferEncoding):
-			coding = coding || bytes.EqualFold(name, transferEncoding)
+			if bytes.EqualFold(name, transferEncoding) {
+				if chunked = bytes.EqualFold(bytes.TrimSpace(value), codingChunked); !chunked {
+					return "a transfer coding other than chunked"
+				}
+			}
 		}
 		raw = raw[end+1:]
 	}
 	// RFC 9112 section 6.3 lets us refuse the two together.
-	if coding && (length || h.ContentLength() != -1) {
-		return "both Content-Length and Transfer-Encoding, or a transfer coding other than chunked"
+	if length && chunked {
+		return "both Content-Length and Transfer-Encoding"
 	}
 	return ""
 }
@@ -48,4 +52,5 @@ var (
 	colon            = []byte{':'}
 	contentLength    = []byte("Content-Length")
 	transferEncoding = []byte("Transfer-Encoding")
+	codingChunked    = []byte("chunked")
 )

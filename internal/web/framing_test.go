@@ -37,6 +37,9 @@ func raw(t testing.TB, addr net.Addr, request string, n int) (answers []string, 
 	for range n {
 		method, _, _ := strings.Cut(request, " ")
 		res, err := http.ReadResponse(r, &http.Request{Method: method})
+		if ne, ok := err.(net.Error); ok && ne.Timeout() {
+			t.Errorf("no answer and no end to %.40q", request)
+		}
 		if err != nil {
 			return answers, true
 		}
@@ -121,6 +124,7 @@ func TestPlainFramingIsRead(t *testing.T) {
 		"length":               {post + "Content-Length: 5\r\n\r\nhello", `200 POST /x/a "hello"`},
 		"length and spaces":    {post + "Content-Length: \t5 \t\r\n\r\nhello", `200 POST /x/a "hello"`},
 		"chunked":              {post + "Transfer-Encoding: Chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", `200 POST /x/a "hello"`},
+		"chunked and empty":    {post + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", `200 POST /x/a ""`},
 		"chunked with trailer": {post + "Transfer-Encoding: chunked\r\n\r\n5;ext=1\r\nhello\r\n0\r\nX-T: 1\r\n\r\n", `200 POST /x/a "hello"`},
 		"closing and length":   {post + "Connection: close\r\nContent-Length: 5\r\n\r\nhello", `200 POST /x/a "hello"`},
 		"closing and chunked":  {post + "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", `200 POST /x/a "hello"`},

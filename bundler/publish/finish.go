@@ -10,7 +10,8 @@ import (
 )
 
 // finishLoop does what a flip does not wait for, newest first: the smallest
-// compression of what is live, then, while no source waits for a builder, exact prices.
+// compression of what is live and a note of it on disk, then, while no source
+// waits for a builder, exact prices.
 func (p *Publisher) finishLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		switch key, s, input, priceCtx, stop := p.nextFinish(ctx); {
@@ -55,16 +56,29 @@ func (p *Publisher) signalFinisherLocked() {
 	}
 }
 
-// finishKey replaces a live bundle's provisional bodies by the smallest ones.
+// finishLocked asks the finisher to look at a write key. Callers hold mu.
+func (p *Publisher) finishLocked(writeKey string) {
+	p.finals = append(p.finals, writeKey)
+	p.signalFinisherLocked()
+}
+
+// finishKey replaces a live bundle's provisional bodies by the smallest ones
+// and notes on disk that it is live.
 func (p *Publisher) finishKey(key string) {
 	p.mu.Lock()
 	k := p.keys[key]
-	todo := k != nil && !k.final
 	p.mu.Unlock()
-	if !todo {
-		return // replaced by another bundle, or done, since it was asked for
+	if k == nil {
+		return // retired since it was asked for
 	}
-	b, err := p.shelf.get(k.build.BuildID)
+	if !k.final {
+		p.compressFinally(key, k.build.BuildID)
+	}
+	p.note(key)
+}
+
+func (p *Publisher) compressFinally(key, buildID string) {
+	b, err := p.shelf.get(buildID)
 	if err != nil {
 		p.cfg.Log.Warn("a bundle stays provisionally compressed", "err", err)
 		return
@@ -89,6 +103,37 @@ func (p *Publisher) finishKey(key string) {
 		p.describeLocked(s, key)
 	}
 	p.changedLocked()
+}
+
+// note writes down what is live under a key, so that a restart serves it at
+// once. Where the key is retired at the same moment, a pointer is left over
+// that no restart follows.
+func (p *Publisher) note(key string) {
+	p.mu.Lock()
+	k := p.keys[key]
+	var ptr pointer
+	if k != nil && p.sources[k.sourceID] != nil {
+		st := p.sources[k.sourceID].status
+		ptr = pointer{WriteKey: key, SourceID: k.sourceID, BuildID: k.build.BuildID, Revision: st.Revision, LiveSince: st.LiveSince.UTC().Round(0)}
+	}
+	p.mu.Unlock()
+	if was, ok := p.shelf.pointed(key); ptr.WriteKey == "" || ok && was == ptr {
+		return
+	}
+	if err := p.shelf.point(ptr); err != nil {
+		p.cfg.Log.Error("a restart will serve an older bundle first", "key", key, "err", err)
+	}
+}
+
+// noteRest notes what the finisher did not get to before the end of Run.
+func (p *Publisher) noteRest() {
+	p.mu.Lock()
+	rest := p.finals
+	p.finals = nil
+	p.mu.Unlock()
+	for _, key := range rest {
+		p.note(key)
+	}
 }
 
 // price measures what each integration of a source's live bundle costs.
@@ -158,6 +203,7 @@ func (p *Publisher) restore(snap *settings.Snapshot) {
 				s.status.Keys = map[string]string{}
 			}
 			s.status.Keys[key] = b.BuildID
+			p.finishLocked(key)
 			if i == 0 {
 				p.describeLocked(s, key)
 			}

@@ -54,13 +54,7 @@ func (p *Publisher) attempt(ctx context.Context, s *source, pl plan, seen time.T
 		}
 		all = append(all, r)
 	}
-	for _, ptr := range p.swap(s, pl, seen, all) {
-		// After the swap, for speed: if this is lost in a crash, a restart serves
-		// the bundle before and finds this one on the shelf a moment later.
-		if err := p.shelf.point(ptr); err != nil {
-			p.cfg.Log.Error("a restart will serve an older bundle first", "source", pl.src.Slug, "err", err)
-		}
-	}
+	p.swap(s, pl, seen, all)
 	return nil
 }
 
@@ -156,8 +150,10 @@ func (p *Publisher) build(ctx context.Context, pl plan, in bundler.Input) (*Buil
 	return b, nil
 }
 
-// swap makes the plan live, and returns what to note on disk about it.
-func (p *Publisher) swap(s *source, pl plan, seen time.Time, all []ready) []pointer {
+// swap makes the plan live. What is live is noted on disk by the finisher: if
+// that is lost in a crash, a restart serves the bundle before and finds this
+// one on the shelf a moment later.
+func (p *Publisher) swap(s *source, pl plan, seen time.Time, all []ready) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range all {
@@ -174,11 +170,9 @@ func (p *Publisher) swap(s *source, pl plan, seen time.Time, all []ready) []poin
 		p.metrics.flipToLive.Observe(now.Sub(seen).Seconds())
 	}
 	st.Keys = make(map[string]string, len(all))
-	pointers := make([]pointer, 0, len(all))
 	for i, r := range all {
 		st.Keys[r.build.WriteKey] = r.build.BuildID
-		pointers = append(pointers, pointer{WriteKey: r.build.WriteKey, SourceID: pl.src.ID, BuildID: r.build.BuildID,
-			Revision: st.Revision, LiveSince: st.LiveSince})
+		p.finishLocked(r.build.WriteKey)
 		if i == 0 {
 			s.input = r.input
 			p.describeLocked(s, r.build.WriteKey)
@@ -191,20 +185,14 @@ func (p *Publisher) swap(s *source, pl plan, seen time.Time, all []ready) []poin
 		st.State = StateLive
 	}
 	p.changedLocked()
-	return pointers
 }
 
-// putLocked serves a build under its write key and asks for what is still to
-// be done to it. Callers hold mu.
+// putLocked serves a build under its write key. Callers hold mu.
 func (p *Publisher) putLocked(sourceID string, b *Build, caching cdn.Caching, settingsJSON []byte) {
 	p.cfg.Live.Put(b.WriteKey, cdn.Default, served(b, caching, settingsJSON))
 	k := &liveKey{sourceID: sourceID, build: *b, final: b.Encodings.Final, caching: caching, settings: settingsJSON}
 	k.build.Encodings = bundler.Encodings{}
 	p.keys[b.WriteKey] = k
-	if !k.final {
-		p.finals = append(p.finals, b.WriteKey)
-		p.signalFinisherLocked()
-	}
 }
 
 // describeLocked copies what is known of a key's build, the source's oldest,

@@ -42,7 +42,7 @@ type Publisher struct {
 	sources  map[string]*source
 	keys     map[string]*liveKey
 	queue    []string      // sources with a plan and no builder on it, next first
-	finals   []string      // write keys served provisionally, newest last
+	finals   []string      // write keys to finish, newest last
 	pricing  []string      // sources whose prices are estimates, newest last
 	unprice  func()        // stops the pricing that runs now; nil when none does
 	changed  chan struct{} // closed, and made anew, whenever a status changes
@@ -129,6 +129,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	all.Go(func() { p.finishLoop(ctx) })
 	p.watch(ctx)
 	all.Wait()
+	p.noteRest()
 	return nil
 }
 

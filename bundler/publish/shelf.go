@@ -64,7 +64,12 @@ type buildHeader struct {
 	Brotli   int  `json:"brotliBytes"`
 }
 
-// put stores a build; an existing one with its id is replaced.
+// put stores a build; an existing one with its id is replaced. A provisional
+// one is not synced, which can take a busy disk hundreds of milliseconds: it
+// survives a crash of the process, and after a power cut the checksum tells
+// whether it is whole. If not, the same bytes are built again: the input is in
+// the settings and builds are deterministic. The final one, a moment later, is
+// synced.
 func (s *shelf) put(b *Build) error {
 	header, err := json.Marshal(buildHeader{Build: *b, Final: b.Encodings.Final,
 		Identity: len(b.Encodings.Identity), Gzip: len(b.Encodings.Gzip), Brotli: len(b.Encodings.Brotli)})
@@ -74,7 +79,26 @@ func (s *shelf) put(b *Build) error {
 	rest := slices.Concat(header, []byte("\n"), b.Encodings.Identity, b.Encodings.Gzip, b.Encodings.Brotli)
 	sum := sha256.Sum256(rest)
 	text := slices.Concat([]byte(buildMagic+" "+hex.EncodeToString(sum[:])+"\n"), rest)
-	return fsx.WriteFile(s.buildPath(b.BuildID), text, 0o644)
+	if b.Encodings.Final {
+		return fsx.WriteFile(s.buildPath(b.BuildID), text, 0o644)
+	}
+	return s.putUnsynced(b.BuildID, text)
+}
+
+func (s *shelf) putUnsynced(id string, text []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Join(s.dir, "builds"), "."+id+".*.tmp")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", s.buildPath(id), err)
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), s.buildPath(id))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("write %s: %w", s.buildPath(id), err)
+	}
+	return nil
 }
 
 // get reads a build, or gives cdn.ErrUnknownBuild. A damaged file is removed:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,14 @@ func TestAPanicIsA500AndTheProcessGoesOn(t *testing.T) {
 	answers, closed := raw(t, s.Addr(), "GET /boom HTTP/1.1\r\nHost: h\r\n\r\n"+"GET /a HTTP/1.1\r\nHost: h\r\n\r\n", 2)
 	if len(answers) != 1 || answers[0] != "500 internal error\n" || !closed {
 		t.Errorf("answers %q, closed %v", answers, closed)
+	}
+	res, err := http.Get(s.URL() + "/boom")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.Header.Get("X-Secret") != "" || res.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers of a 500: %v", res.Header)
 	}
 	if got := get(t, s, "/a"); got != "200 all /a /a" {
 		t.Errorf("after a panic: %q", got)

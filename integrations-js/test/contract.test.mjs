@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { decode, lacks } from './decode.mjs'
+import { decode, entries, lacks } from './decode.mjs'
 import { close, manifests, open, root, vendorFile, visit } from './harness.mjs'
 import { readSteps } from './txtar.mjs'
 
@@ -100,7 +100,7 @@ async function checkCalls(v, expected) {
 async function checkRequests(v, expected) {
   const decoded = () => v.seen.requests.map(decode)
   for (const { method, url, events } of expected) {
-    const list = () => decoded().filter((r) => r.url === url && r.method === method).flatMap((r) => r.body?.data ?? r.body ?? {})
+    const list = () => decoded().filter((r) => r.url === url && r.method === method).flatMap(entries)
     await v.requested(() => list().length >= events.length)
     const left = list()
     for (const event of events) {

@@ -19,3 +19,8 @@ export function lacks(actual, expected, at = '') {
     if (found) return found
   }
 }
+
+/** What a decoded request carries: the entries of its batch, under whatever name the vendor has for it, or its body. */
+export function entries({ body = {} }) {
+  return [body.data, body.batch, body.events].find(Array.isArray) ?? body.data ?? body
+}

@@ -3,12 +3,15 @@
 // a policy that allows what the manifest says and nothing else, and whatever
 // asks for an address that no test has named fails that test.
 import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { gunzipSync } from 'node:zlib'
+import { build as bundleModule } from 'esbuild'
 import { chromium } from 'playwright-core'
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
@@ -152,7 +155,7 @@ export async function visit({ destinations, serve, before = '', held = false }) 
     const answer = await serve(url, request)
     if (answer === undefined) seen.problems.push(`nobody expected ${request.method()} ${url}`)
     if (answer === undefined || answer === 'abort') return route.abort()
-    if (!script) seen.requests.push({ method: request.method(), url, body: request.postData() ?? '' })
+    if (!script) seen.requests.push({ method: request.method(), url, body: bodyOf(request) })
     await route.fulfill({ headers: cors, contentType: 'text/javascript; charset=utf-8', ...answer })
     bell()
   })
@@ -171,8 +174,22 @@ export async function visit({ destinations, serve, before = '', held = false }) 
   }
 }
 
-/** The vendor's own file that stands at its script's address. */
-export function vendorFile(manifest) {
-  const name = manifest.verified.package.replace(/@[^@]+$/, '')
-  return readFile(path.join(root, 'node_modules', name, manifest.verified.file), 'utf8')
+/**
+ * The vendor's own file that stands at its script's address. Where npm carries it
+ * in another form than the vendor's CDN, sdk.js of the integration's folder is
+ * bundled and served: it imports the file as "vendor" and puts it on the page
+ * the way the CDN's does.
+ */
+export async function vendorFile({ slug, verified }) {
+  const file = path.join(root, 'node_modules', verified.package.replace(/@[^@]+$/, ''), verified.file)
+  const adapter = path.join(folder, slug, 'sdk.js')
+  if (!existsSync(adapter)) return readFile(file, 'utf8')
+  const { outputFiles } = await bundleModule({ entryPoints: [adapter], alias: { vendor: file }, bundle: true, format: 'iife', write: false, logLevel: 'silent' })
+  return outputFiles[0].text
+}
+
+/** A request's body as text, unpacked where the vendor packs. */
+function bodyOf(request) {
+  const body = request.postDataBuffer() ?? Buffer.alloc(0)
+  return (body[0] === 0x1f && body[1] === 0x8b ? gunzipSync(body) : body).toString()
 }

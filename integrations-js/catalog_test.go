@@ -76,7 +76,7 @@ func load(t *testing.T, manifests ...map[string]any) *Catalog {
 	return c
 }
 
-func TestTheFirstEight(t *testing.T) {
+func TestTheCatalogIsWhole(t *testing.T) {
 	c := open(t)
 	var slugs []string
 	for _, m := range c.Manifests() {
@@ -91,9 +91,10 @@ func TestTheFirstEight(t *testing.T) {
 			t.Errorf("%s/README.md: says not verified: %v, the manifest's verified.sdk is %s", m.Slug, unverified, m.Verified.SDK)
 		}
 	}
-	want := []string{"chartbeat", "crazyegg", "customerio", "ga4", "intercom", "kissmetrics", "mixpanel", "olark"}
-	if !slices.Equal(slugs, want) {
-		t.Errorf("slugs %v, want %v", slugs, want)
+	for _, want := range []string{"chartbeat", "crazyegg", "customerio", "ga4", "intercom", "kissmetrics", "mixpanel", "olark"} {
+		if !slices.Contains(slugs, want) {
+			t.Errorf("slugs %v lack %s", slugs, want)
+		}
 	}
 }
 

@@ -139,7 +139,7 @@ func (e *entry) validateSettings(p *problems) {
 		p.require(f.Type != "enum" || f.Required || f.Default != nil, at+".default", "an enum is required or has a default")
 		p.require((f.Min == nil && f.Max == nil) || f.Type == "number", at+".min", "min and max belong to type number")
 		if f.Pattern != "" {
-			p.require(f.Type == "string" || f.Type == "list", at+".pattern", "belongs to type string or list")
+			p.require(f.Type == "string" || f.Type == "list" || f.Type == "map", at+".pattern", "belongs to type string, list or map")
 			p.require(strings.HasPrefix(f.Pattern, "^") && strings.HasSuffix(f.Pattern, "$"), at+".pattern", "%q must be anchored: ^...$", f.Pattern)
 			re, err := regexp.Compile(f.Pattern)
 			if err != nil {

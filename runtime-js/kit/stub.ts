@@ -1,12 +1,14 @@
 /**
- * Creates w[name] as vendors' snippets do: a function that keeps its calls in
- * its `queue` until the vendor's code answers in its `dispatch`. One that the
- * page has already stays. Returns what calls w[name], whoever owns it by then.
+ * What calls w[name], whoever owns it by then. Where the page has none it is
+ * created at the first call as vendors' snippets do: a function that keeps its
+ * calls in its `queue` until the vendor's code answers in its `dispatch`.
  */
 export function stub(w: any, name: string, dispatch = '', queue = 'queue'): (...call: any[]) => any {
-  if (!w[name]) {
-    const f: any = (w[name] = (...call: any[]) => (f[dispatch] ? f[dispatch](...call) : f[queue].push(call)));
-    f[queue] = [];
-  }
-  return (...call) => w[name](...call);
+  return (...call) => {
+    if (!w[name]) {
+      const f: any = (w[name] = (...args: any[]) => (f[dispatch] ? f[dispatch](...args) : f[queue].push(args)));
+      f[queue] = [];
+    }
+    return w[name](...call);
+  };
 }

@@ -311,11 +311,11 @@ func judge(saw *sighting, buildID string, in bundler.Input, hosts map[string][]s
 	return wrong
 }
 
-// asked reports whether an integration asked for any script: in its own calls,
-// or later, when only the host tells whose script it is.
+// asked reports whether an integration asked for any script, or found one of
+// its vendor's asked for already: two products of a vendor may share a library.
 func (s *sighting) asked(slug string, hosts []string) bool {
 	for _, script := range s.Scripts {
-		if script.Slug == slug || script.Slug == "" && within(script.Src, hosts) {
+		if script.Slug == slug || within(script.Src, hosts) {
 			return true
 		}
 	}

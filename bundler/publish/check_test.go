@@ -17,6 +17,9 @@ func checked(t *testing.T, s bundler.Sources, slugs ...string) error {
 	for _, slug := range slugs {
 		in.Destinations = append(in.Destinations, destination(slug))
 		hosts[slug] = []string{"https://cdn.vendor.test", "*.wild.test"}
+		if slug == "alpha" { // another vendor
+			hosts[slug] = []string{"https://cdn.alpha.test"}
+		}
 	}
 	b, err := bundler.New(s).Build(in)
 	if err != nil {
@@ -56,7 +59,9 @@ func TestCheckRefusesIntegrations(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := checked(t, fixtureSources(files{"broken/browser.ts": test.code}), "alpha", "broken")
+			err := checked(t, fixtureSources(files{
+				"alpha/browser.ts": strings.Replace(honest, "vendor", "alpha", 1), "broken/browser.ts": test.code,
+			}), "alpha", "broken")
 			if test.want == "" {
 				if err != nil {
 					t.Error(err)
@@ -74,6 +79,18 @@ func TestCheckRefusesIntegrations(t *testing.T) {
 				t.Errorf("%q blames the honest one", err)
 			}
 		})
+	}
+}
+
+// Two products of a vendor may share a library: whoever comes second finds it
+// there and asks for nothing.
+func TestCheckLetsIntegrationsShareALibrary(t *testing.T) {
+	err := checked(t, fixtureSources(files{
+		"beta/browser.ts":   `export default (s: any, env: any) => ({ load() { env.w.shared = 1; env.script('https://cdn.vendor.test/x.js'); } });`,
+		"broken/browser.ts": `export default (s: any, env: any) => ({ load() { if (!env.w.shared) throw new Error('not shared'); } });`,
+	}), "beta", "broken")
+	if err != nil {
+		t.Error(err)
 	}
 }
 

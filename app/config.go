@@ -27,6 +27,7 @@ type Config struct {
 	// collector; empty is the edge listener's own address.
 	PublicURL, CollectorURL string
 	TrustedProxies          []string // networks or addresses whose forwarded headers count
+	ProxyHeader             string   // the one header trusted proxies set; empty: the first known one present
 	AdminHosts              []string // further host names the admin listener answers to
 
 	AdminToken string // empty: generated into the data folder
@@ -40,6 +41,7 @@ type Config struct {
 	Retention     time.Duration // events older than this may be trimmed; 0: kept
 	InFlightBytes int64         // bodies being read and decoded at once, all sources
 	MaxConns      int           // edge connections; 0: the edge's own default
+	DrainDelay    time.Duration // how long readyz says 503 before the edge stops listening
 	DrainTimeout  time.Duration // how long SIGTERM waits for requests in flight
 	AccessLog     bool
 }
@@ -125,8 +127,8 @@ func (c *Config) Validate() error {
 	if c.DiskBudget < 0 {
 		add("--disk-budget: %d is negative; give bytes, or 0 for what the disk has", c.DiskBudget)
 	}
-	if c.Retention < 0 || c.DrainTimeout < 0 || c.InFlightBytes < 1<<20 || c.MaxConns < 0 {
-		add("--retention and --drain-timeout must not be negative, --in-flight-bytes must be at least 1 MiB, --max-conns at least 0")
+	if c.Retention < 0 || c.DrainDelay < 0 || c.DrainTimeout < 0 || c.InFlightBytes < 1<<20 || c.MaxConns < 0 {
+		add("--retention, --drain-delay and --drain-timeout must not be negative, --in-flight-bytes must be at least 1 MiB, --max-conns at least 0")
 	}
 	return errors.Join(errs...)
 }

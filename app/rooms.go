@@ -74,7 +74,7 @@ func (a *App) openEdge(catalog *integrations.Catalog) error {
 	if err != nil {
 		return err
 	}
-	trusted := web.Proxies{Trusted: proxies}
+	trusted := web.Proxies{Trusted: proxies, Header: a.cfg.ProxyHeader}
 	var origin *cdn.Origin
 	var collect *collector.Collector
 	a.edge, err = web.New(web.Config{
@@ -83,7 +83,7 @@ func (a *App) openEdge(catalog *integrations.Catalog) error {
 		Prefix:     a.cfg.PathPrefix,
 		Ready:      a.ready,
 		AccessLog:  a.cfg.AccessLog,
-		Limits:     web.Limits{MaxConns: a.cfg.MaxConns, DrainTimeout: a.cfg.DrainTimeout},
+		Limits:     web.Limits{MaxConns: a.cfg.MaxConns, DrainDelay: a.cfg.DrainDelay, DrainTimeout: a.cfg.DrainTimeout},
 		Logger:     a.host.Log.With("room", "edge"),
 		Registerer: a.metrics,
 	},

@@ -26,6 +26,7 @@ type serveFlags struct {
 	PublicURL      string   `name:"public-url" help:"Where browsers reach bundles; default: the edge address." placeholder:"URL"`
 	CollectorURL   string   `name:"collector-url" help:"Where browsers send events; default: the public URL." placeholder:"URL"`
 	TrustedProxies []string `help:"Networks whose forwarded headers count." placeholder:"NET,..."`
+	ProxyHeader    string   `help:"The one header those proxies set; default: the first known one." placeholder:"NAME"`
 	AdminHosts     []string `help:"Further host names the admin listener answers to." placeholder:"HOST,..."`
 	AdminToken     string   `help:"API token; default: generated into the data folder." placeholder:"TOKEN"`
 	SecretKey      string   `help:"Encrypts secret settings at rest; default: a key file in the data folder." placeholder:"KEY"`
@@ -38,6 +39,7 @@ type serveFlags struct {
 	Retention     time.Duration `help:"Events older than this may be trimmed; 0: kept." placeholder:"DURATION"`
 	InFlightBytes int64         `help:"Bytes of events being received at once." default:"${in_flight_bytes}" placeholder:"BYTES"`
 	MaxConns      int           `help:"Connections to the edge; 0: its own limit." placeholder:"N"`
+	DrainDelay    time.Duration `help:"How long readiness is off before a stop closes the edge." placeholder:"DURATION"`
 	DrainTimeout  time.Duration `help:"How long a stop waits for requests in flight." default:"${drain_timeout}" placeholder:"DURATION"`
 	AccessLog     bool          `help:"Log every edge request."`
 
@@ -49,12 +51,12 @@ func (f serveFlags) config() app.Config {
 		Data: f.Data, Edge: f.Edge, Admin: f.Admin, Demo: f.Demo,
 		TLSCert: f.TLSCert, TLSKey: f.TLSKey, PathPrefix: f.PathPrefix,
 		PublicURL: f.PublicURL, CollectorURL: f.CollectorURL,
-		TrustedProxies: f.TrustedProxies, AdminHosts: f.AdminHosts,
+		TrustedProxies: f.TrustedProxies, ProxyHeader: f.ProxyHeader, AdminHosts: f.AdminHosts,
 		AdminToken: f.AdminToken, SecretKey: f.SecretKey,
 		Roles: f.Roles, SettingsURL: f.SettingsURL, LogURL: f.LogURL,
 		DiskBudget: f.DiskBudget, Retention: f.Retention,
 		InFlightBytes: f.InFlightBytes, MaxConns: f.MaxConns,
-		DrainTimeout: f.DrainTimeout, AccessLog: f.AccessLog,
+		DrainDelay: f.DrainDelay, DrainTimeout: f.DrainTimeout, AccessLog: f.AccessLog,
 	}
 }
 

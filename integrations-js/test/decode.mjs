@@ -1,11 +1,19 @@
-/** A request's body as data: JSON, or a form with JSON in its fields. */
+/** A request's body as data: JSON, lines of JSON (a list then), or a form with JSON in its fields. */
 export function decode({ method, url, body }) {
   const out = { method, url: url.replace(/\?.*$/, '') }
-  if (/^\s*[{[]/.test(body)) out.body = JSON.parse(body)
+  if (/^\s*[{[]/.test(body)) out.body = json(body)
   else if (body) {
     out.body = Object.fromEntries([...new URLSearchParams(body)].map(([k, v]) => [k, /^[{[]/.test(v) ? JSON.parse(v) : v]))
   }
   return out
+}
+
+function json(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text.trim().split('\n').map((line) => JSON.parse(line))
+  }
 }
 
 /** Says where actual lacks what expected has; undefined when it lacks nothing. Lists must be as long; null means absent. */

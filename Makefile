@@ -1,4 +1,4 @@
-# What CI runs is `make test`; see CONTRIBUTING in docs/. Everything else is a
+# What CI runs is `make test`. Everything else is a
 # part of it, or a longer run of its own.
 
 GO      ?= go
@@ -6,13 +6,13 @@ TOOLS   := $(GO) tool -modfile=tools/go.mod
 # The toolchain's number of parallel packages; browsers and compilers share the cores.
 PARALLEL ?= 2
 
-.PHONY: test check setup setup-node setup-browser setup-bench generate vet types unit race browser e2e faults bench build clean
+.PHONY: test check setup setup-node setup-browser setup-bench generate generated vet types quick race unraced browser e2e faults bench build clean
 
 ## test: everything CI runs, with all set-up it needs on a fresh Debian machine
-test: setup vet types generated race unit browser e2e
+test: setup vet types generated race unraced browser e2e
 
 ## check: the quick part, under three minutes
-check: vet types generated unit
+check: vet types generated quick
 
 ## build: the binary, into bin/
 build:
@@ -49,12 +49,17 @@ generated:
 	$(GO) generate ./...
 	@git diff --exit-code --stat || { echo "generated files are stale: run make generate and commit"; exit 1; }
 
-# Without the race detector: allocation tests run only here.
-unit:
-	$(GO) test -p $(PARALLEL) ./...
+# All but the fault runs, which start and kill the real binary.
+quick:
+	$(GO) test -p $(PARALLEL) $$($(GO) list ./... | grep -v /e2e/faults)
 
 race:
 	$(GO) test -race -p $(PARALLEL) -timeout 20m ./...
+
+# Allocation tests mean nothing under the race detector: the packages that
+# have some run once more without it.
+unraced:
+	$(GO) test $$(git grep -l '^//go:build !race' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 ## browser: the runtime, the integrations and the whole product in Chromium
 browser: setup-node setup-browser

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -50,6 +52,9 @@ func openStore(opts Options, fail func(error)) (*store, error) {
 		return nil, err
 	}
 	s.id, err = readIdentity(opts.FS, opts.Dir, true)
+	if err == nil {
+		err = roomToOpen(opts)
+	}
 	if err == nil {
 		s.db, err = openPebble(opts, s.lock, fail, false)
 	}
@@ -109,9 +114,7 @@ func openPebble(opts Options, lock *pebble.Lock, fail func(error), readOnly bool
 		DisableTableStats: true,
 		Logger:            pebbleLogger{opts.Logger, fail},
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) {
-				opts.Logger.Warn("event log: work in the background will be tried again", "dir", opts.Dir, "err", err)
-			},
+			BackgroundError: background(opts),
 			// A reader gets the error as well. New records are not affected.
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
 				opts.Logger.Error("event log is damaged: run `tagmill log verify` on the stopped server", "path", info.Path, "err", info.Details)
@@ -141,6 +144,43 @@ func openPebble(opts Options, lock *pebble.Lock, fail func(error), readOnly bool
 		}
 	}
 	return db, nil
+}
+
+// roomToOpen refuses a disk that is too full to open the log on. Pebble moves
+// what is in write-ahead logs to tables before it is open, and would try that
+// for ever, as fast as it can, where there is no room for it.
+func roomToOpen(opts Options) error {
+	free, ok := freeSpace(opts.FS, opts.Dir)
+	if !ok {
+		return nil
+	}
+	names, err := opts.FS.List(opts.Dir)
+	if err != nil {
+		return err
+	}
+	need := int64(16 << 20) // a manifest, a new write-ahead log, what a file system takes for itself
+	for _, name := range names {
+		if info, err := opts.FS.Stat(opts.FS.PathJoin(opts.Dir, name)); err == nil && strings.HasSuffix(name, ".log") {
+			need += info.Size()
+		}
+	}
+	if free < need {
+		return fmt.Errorf("the disk is full: %d MB are free and opening needs %d MB: free some space", free>>20, need>>20+1)
+	}
+	return nil
+}
+
+// background logs what Pebble will try again, which it does at once and again:
+// one line every ten seconds.
+func background(opts Options) func(error) {
+	var last atomic.Int64
+	return func(err error) {
+		now, before := opts.Now().Unix(), last.Load()
+		if now-before >= 10 && last.CompareAndSwap(before, now) {
+			// As text: the error itself would print a stack.
+			opts.Logger.Warn("event log: work in the background fails and is tried again; see that the disk is sound and has space", "dir", opts.Dir, "err", err.Error())
+		}
+	}
 }
 
 // damaged says what to do about an error of Pebble's that means lost bytes; it

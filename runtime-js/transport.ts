@@ -100,7 +100,7 @@ export function createTransport(o: TransportOptions): Transport {
         pausedUntil = Math.max(pausedUntil, Date.now() + delayFor(failures, header));
         clearTimeout(drainTimer);
         // Ten failures in a row: no more of our own accord. The next event, page or connection tries again.
-        if (failures < (config.maxRetries || 10)) drainTimer = setTimeout(drain, pausedUntil - Date.now());
+        if (failures < (config.maxRetries || 10)) drainTimer = setTimeout(resume, pausedUntil - Date.now());
       });
   }
 
@@ -123,10 +123,13 @@ export function createTransport(o: TransportOptions): Transport {
     if (items[0]) deliver(items);
   }
 
-  addEventListener('online', () => {
+  // Not by the clock: a timer may come a moment before the time it was set for.
+  function resume() {
     pausedUntil = 0;
     drain();
-  });
+  }
+
+  addEventListener('online', resume);
   document.addEventListener('visibilitychange', () => {
     hidden = document.visibilityState === 'hidden';
     if (hidden) flush();

@@ -157,7 +157,7 @@ export function createAnalytics(
       })
       .catch((e) => ctx.cancelled_ || report(type, e));
     return within(
-      turn.then(() => sent).then(() => run('after', ctx)),
+      turn.then(() => sent && sent.then(() => run('after', ctx))),
       timeout,
     ).then(() => {
       if (callback) guard('callback', () => callback(ctx));

@@ -43,7 +43,7 @@ func Public(src *Source, c Catalog) ([]PublicDestination, error) {
 		}
 		raw, err := publicSettings(d, c)
 		if err != nil {
-			return nil, fmt.Errorf("public settings of %s in source %s: %w", d.Label(), src.Slug, err)
+			return nil, fmt.Errorf("%s: %w", d.Label(), err)
 		}
 		out = append(out, PublicDestination{ID: d.ID, Slug: d.Integration, Names: names, Settings: raw})
 	}

@@ -54,17 +54,24 @@ func fixtureSources(integrations files) bundler.Sources {
 // fixtureCatalog knows alpha, beta and broken.
 type fixtureCatalog struct{}
 
-func (fixtureCatalog) Public(slug string, values map[string]any) (json.RawMessage, error) {
-	public := map[string]any{}
-	for key, v := range values {
-		switch key {
-		case "token", "size":
-			public[key] = v
-		case "refuse":
-			return nil, errors.New("refuse: not a value")
-		}
+// Public refuses one value, as the real catalog refuses what it finds wrong.
+func (fixtureCatalog) Public(_ string, values map[string]any) (json.RawMessage, error) {
+	if values["refuse"] != nil {
+		return nil, errors.New("refuse: not a value")
 	}
-	return json.Marshal(public)
+	return json.Marshal(values)
+}
+
+func (c fixtureCatalog) Slug(name string) (string, bool) { return name, c.Names(name) != nil }
+
+func (fixtureCatalog) Check(string, string, map[string]any) map[string]string { return nil }
+
+func (fixtureCatalog) Field(_, key string) (scope string, secret, ok bool) {
+	switch key {
+	case "token", "size", "refuse":
+		return "browser", false, true
+	}
+	return "", false, false
 }
 
 func (fixtureCatalog) Names(slug string) []string {

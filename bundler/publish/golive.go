@@ -45,10 +45,7 @@ func (p *Publisher) attempt(ctx context.Context, s *source, pl plan, seen time.T
 	}
 	var all []ready
 	for _, key := range pl.keys() {
-		r, err := p.prepare(ctx, pl, bundler.Input{
-			WriteKey: key, Collector: p.cfg.Collector, Destinations: destinations,
-			SPA: pl.options.SPA != nil && *pl.options.SPA,
-		})
+		r, err := p.prepare(ctx, pl, p.input(pl, key, destinations))
 		if err != nil {
 			return err
 		}
@@ -112,8 +109,23 @@ func (p *Publisher) prepare(ctx context.Context, pl plan, in bundler.Input) (rea
 	return r, nil
 }
 
-// build makes a bundle, and proves that it runs while it is compressed.
+// build makes a bundle that has proven itself and puts it on the shelf.
 func (p *Publisher) build(ctx context.Context, pl plan, in bundler.Input) (*Build, error) {
+	b, err := p.prove(ctx, pl, in, false)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	// Before the swap: what a page has run must be found by its id afterwards.
+	if err := p.shelf.put(b); err != nil {
+		return nil, &passingError{fmt.Errorf("store the bundle: %w", err)}
+	}
+	p.metrics.step.WithLabelValues("store").Observe(time.Since(began).Seconds())
+	return b, nil
+}
+
+// prove makes a bundle, and proves that it runs while it is compressed.
+func (p *Publisher) prove(ctx context.Context, pl plan, in bundler.Input, final bool) (*Build, error) {
 	began := time.Now()
 	bundle, err := p.cfg.Builder.Build(in)
 	if err != nil {
@@ -127,7 +139,7 @@ func (p *Publisher) build(ctx context.Context, pl plan, in bundler.Input) (*Buil
 	var encodings bundler.Encodings
 	var compressing sync.WaitGroup
 	// Ends by itself a millisecond later; waited for on every way out.
-	compressing.Go(func() { encodings = bundler.Compress(bundle.JS, false) })
+	compressing.Go(func() { encodings = bundler.Compress(bundle.JS, final) })
 	began = time.Now()
 	err = check(ctx, bundle, in, p.scriptHosts(pl), checkLimits)
 	p.metrics.step.WithLabelValues("check").Observe(time.Since(began).Seconds())
@@ -136,18 +148,11 @@ func (p *Publisher) build(ctx context.Context, pl plan, in bundler.Input) (*Buil
 		return nil, err
 	}
 
-	b := &Build{
+	return &Build{
 		BuildID: bundle.BuildID, WriteKey: in.WriteKey, SourceID: pl.src.ID, Variant: cdn.Default,
 		Revision: pl.src.Revision, Runtime: bundle.Runtime, BuiltAt: p.cfg.Now().UTC(),
 		Report: bundle.Report.Measured(encodings), Encodings: encodings,
-	}
-	began = time.Now()
-	// Before the swap: what a page has run must be found by its id afterwards.
-	if err := p.shelf.put(b); err != nil {
-		return nil, &passingError{fmt.Errorf("store the bundle: %w", err)}
-	}
-	p.metrics.step.WithLabelValues("store").Observe(time.Since(began).Seconds())
-	return b, nil
+	}, nil
 }
 
 // swap makes the plan live. What is live is noted on disk by the finisher: if

@@ -53,33 +53,31 @@ func (p plan) browserDestinations() []settings.Destination {
 	return list
 }
 
-// destinations are the plan's as compiled into every key's bundle. Errors name
-// the destination.
+// destinations are the plan's as compiled into every key's bundle: what
+// settings.Public lets through, and nothing else. Errors name the destination.
 func (p *Publisher) destinations(pl plan) ([]bundler.Destination, error) {
-	var list []bundler.Destination
 	for _, d := range pl.browserDestinations() {
-		names := p.cfg.Catalog.Names(d.Integration)
-		if len(names) == 0 {
+		if len(p.cfg.Catalog.Names(d.Integration)) == 0 {
 			return nil, fmt.Errorf("%s: this version has no integration %q: switch it off or go back to the version that has it", d.Label(), d.Integration)
 		}
-		if d.Name != "" {
-			names = append(slices.Clone(names), d.Label())
-		}
-		// A reference stands for a secret even where the manifest has since
-		// come to call the field public.
-		plain := make(map[string]any, len(d.Settings))
-		for key, v := range d.Settings {
-			if _, isRef := settings.Ref(v); !isRef {
-				plain[key] = v
-			}
-		}
-		public, err := p.cfg.Catalog.Public(d.Integration, plain)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", d.Label(), err)
-		}
-		list = append(list, bundler.Destination{ID: d.ID, Slug: d.Integration, Names: names, Settings: public})
+	}
+	public, err := settings.Public(pl.src, p.cfg.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]bundler.Destination, len(public))
+	for i, d := range public {
+		list[i] = bundler.Destination{ID: d.ID, Slug: d.Slug, Names: d.Names, Settings: d.Settings}
 	}
 	return list, nil
+}
+
+// input is what one key's bundle is made of.
+func (p *Publisher) input(pl plan, key string, destinations []bundler.Destination) bundler.Input {
+	return bundler.Input{
+		WriteKey: key, Collector: p.cfg.Collector, Destinations: destinations,
+		SPA: pl.options.SPA != nil && *pl.options.SPA,
+	}
 }
 
 // scriptHosts are the host patterns that each integration of a plan may load

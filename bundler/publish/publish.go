@@ -13,7 +13,6 @@ package publish
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -32,11 +31,7 @@ type Settings interface {
 
 // Catalog is what publishing asks about integrations. *integrations.Catalog is one.
 type Catalog interface {
-	// Public is what a browser may know of an integration's settings, a JSON
-	// object: an allow-list by the manifest.
-	Public(slug string, values map[string]any) (json.RawMessage, error)
-	// Names lists every name a page may use for an integration, slug first.
-	Names(slug string) []string
+	settings.Catalog
 	// Hosts is where the vendor's code is loaded from and talks to, by CSP
 	// directive ("script"), as CSP host patterns.
 	Hosts(slug string, values map[string]any) map[string][]string

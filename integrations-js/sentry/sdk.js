@@ -1,0 +1,3 @@
+import * as Sentry from 'vendor'
+
+window.Sentry = Sentry

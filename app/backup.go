@@ -69,7 +69,7 @@ func Backup(ctx context.Context, cfg Config, w io.Writer, events bool) (err erro
 		parts = append(parts, part{name: name, content: raw})
 	}
 	if events {
-		files, err := logParts(data.File("log"))
+		files, err := logParts(cfg.servicePath(cfg.LogURL, "disk:", "log"))
 		if err != nil {
 			return err
 		}
@@ -198,8 +198,14 @@ func Restore(ctx context.Context, dataDir string, r io.Reader) (err error) {
 			return err
 		}
 	}
-	if _, err := tr.Next(); err != io.EOF {
-		return fmt.Errorf("backup has more than its manifest names, or is cut short: %w", err)
+	if _, err := tr.Next(); err == nil {
+		return errors.New("backup is damaged: it has more than its manifest names")
+	} else if err != io.EOF {
+		return fmt.Errorf("backup is cut short: %w", err)
+	}
+	// tar ends before gzip does, whose own checksum comes last.
+	if _, err := io.Copy(io.Discard, zr); err != nil {
+		return fmt.Errorf("backup is cut short: %w", err)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (c *client) do(ctx context.Context, method, path, contentType string, body 
 		if errors.As(err, &ue) {
 			err = ue.Err
 		}
-		return nil, fmt.Errorf("server %s: %w", c.base, err)
+		return nil, fmt.Errorf("server %s: %w: is it running? --server and --data name another", c.base, err)
 	}
 	if res.StatusCode >= 300 {
 		defer res.Body.Close()

@@ -17,11 +17,14 @@ import (
 type dataFlags struct {
 	Data      string `help:"Data folder of a stopped server." default:"${data}" placeholder:"DIR"`
 	SecretKey string `help:"The key, if it was configured." placeholder:"KEY"`
+
+	SettingsURL string `name:"settings-url" help:"Where settings are kept." default:"${settings_url}" placeholder:"URL"`
+	LogURL      string `name:"log-url" help:"Where events are logged." default:"${log_url}" placeholder:"URL"`
 }
 
 func (f dataFlags) config() app.Config {
 	c := app.DefaultConfig()
-	c.Data, c.SecretKey = f.Data, f.SecretKey
+	c.Data, c.SecretKey, c.SettingsURL, c.LogURL = f.Data, f.SecretKey, f.SettingsURL, f.LogURL
 	return c
 }
 

@@ -166,7 +166,7 @@ func diagnose(err error) (remedy string, away bool) {
 		case sqlite3.SQLITE_FULL:
 			return "the disk is full: free some space", true
 		case sqlite3.SQLITE_IOERR:
-			return "the disk answers with errors: look at the system log", true
+			return "the disk answers with errors: see that it has space, and look at the system log", true
 		}
 		return "SQLite refuses", false
 	case errors.Is(err, fs.ErrNotExist):

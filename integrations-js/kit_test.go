@@ -60,7 +60,7 @@ func TestKit(t *testing.T) {
 		`person({email: " Ann@Shop.example", phone: "+47 (1) 23", first_name: "Ann", address: {postal_code: "0150", city: "Oslo"}})`:                     `{"email":"ann@shop.example","phone":"+47123","firstName":"Ann","city":"Oslo","zip":"0150"}`,
 		`person({address: "1 Road, Oslo", city: "Oslo"})`:                                                                                                `{"city":"Oslo"}`,
 		`(() => { const w = {}, call = stub(w, "v", "go"); call(1, 2); const kept = w.v.queue.slice(); w.v.go = (x) => x + 1; return [kept, call(3), w.v.queue.length] })()`:                              `[[[1,2]],4,1]`,
-		`(() => { const w = {}; const f = stub(w, "v", "go")(); return [f == w.v, f.queue] })()`: `[true,[]]`,
+		`(() => { const w = {}; const f = stub(w, "v", "go")(); return [f == w.v, f.queue] })()`:                                                                                                          `[true,[]]`,
 		`(() => { const w = {v: (x) => x * 2}; return stub(w, "v")(4) })()`:                                                                                                                               `8`,
 		`(() => { const w = {dataLayer: [0]}; gtag(w, "set", 1); return [w.dataLayer.length, Object.prototype.toString.call(w.dataLayer[1])] })()`:                                                        `[2,"[object Arguments]"]`,
 		`(() => { const asked = []; const env = {w: {}, script: (s) => asked.push(s)}; gtagScript(env, "https://o", "A"); gtagScript(env, "https://p", "B"); return [asked, env.w.dataLayer.length] })()`: `[["https://o/gtag/js?id=A"],1]`,

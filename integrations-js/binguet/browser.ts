@@ -57,7 +57,7 @@ const integration: Factory<Settings> = (settings, { w, script }) => {
       // Microsoft hashes addresses without dots and +tags ahead of the @. Later calls wait for this.
       return Promise.all([hash(email && email.replace(/^[^@]*/, (s: string) => s.replace(/\+.*|\./g, ''))), hash(phone)]).then(([em, ph]) => {
         if (em || ph) uet.push('set', { pid: pick({ em, ph }, { em: 'em', ph: 'ph' }) });
-      }) as unknown as void;
+      });
     },
   };
 };

@@ -57,7 +57,7 @@ const integration: Factory<Settings> = (settings, { w, script, user }) => {
     },
     identify(e) {
       // Later calls wait for the hash.
-      return remember(e.traits!) as unknown as void;
+      return remember(e.traits!);
     },
     reset() {
       email = '';

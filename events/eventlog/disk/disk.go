@@ -207,9 +207,12 @@ func (l *Log) Close() error {
 		return fmt.Errorf("close event log: %w", err)
 	}
 	l.using.Wait()
-	if err := l.store.flush(); err != nil {
+	if err := l.store.flush(l.failing); err != nil {
 		// Nothing is lost: what was not flushed is read from the write-ahead log.
 		l.opts.Logger.Warn("event log was closed without a flush", "dir", l.opts.Dir, "err", err)
+	}
+	if err := l.failed(); err != nil { // the flush met Pebble's end
+		return fmt.Errorf("close event log: %w", err)
 	}
 	if err := l.store.close(); err != nil {
 		return fmt.Errorf("close event log in %s: %w", l.opts.Dir, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -175,6 +176,9 @@ func roomToOpen(opts Options) error {
 func background(opts Options) func(error) {
 	var last atomic.Int64
 	return func(err error) {
+		// Pebble tries again at once, which on a full disk is a busy loop. It
+		// calls this with its lock held, so the pause is short.
+		time.Sleep(retryPause)
 		now, before := opts.Now().Unix(), last.Load()
 		if now-before >= 10 && last.CompareAndSwap(before, now) {
 			// As text: the error itself would print a stack.
@@ -192,9 +196,28 @@ func damaged(err error) error {
 	return fmt.Errorf("the log is damaged; `tagmill log verify` says more, a copy of the folder may be restored: %w", err)
 }
 
+const (
+	retryPause    = 100 * time.Millisecond // between attempts of Pebble's background work
+	flushPatience = 5 * time.Second        // for the flush before a close
+)
+
 // flush moves everything to tables. After it, damage to the stopped log cannot
 // be mistaken for an unfinished write, as it can at the end of a write-ahead log.
-func (s *store) flush() error { return s.db.Flush() }
+// It gives up where the disk does not let it, and when failed is closed.
+func (s *store) flush(failed <-chan struct{}) error {
+	done := make(chan error, 1)
+	// Ends with the flush, or is ended by Pebble's fatal error; on a full disk
+	// the flush is tried until the database closes.
+	go func() { done <- s.db.Flush() }()
+	select {
+	case err := <-done:
+		return err
+	case <-failed:
+		return errors.New("the log has failed")
+	case <-time.After(flushPatience):
+		return fmt.Errorf("not done after %v: is the disk full?", flushPatience)
+	}
+}
 
 func (s *store) close() error { return errors.Join(s.db.Close(), s.lock.Close()) }
 

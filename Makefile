@@ -68,9 +68,9 @@ browser: setup-node setup-browser
 e2e: setup-node setup-browser build
 	node --test --test-concurrency=1 e2e/test/*.test.mjs
 
-## faults: the long fault runs (50 kill -9 under load, disk full)
+## faults: the long fault runs: 500 kill -9 under load, the disk filled to the last byte
 faults: build
-	$(GO) test -count=1 -timeout 60m -run 'Fault' ./e2e/faults -args -long
+	$(GO) test -count=1 -timeout 90m ./e2e/faults -args -long -tagmill $(CURDIR)/bin/tagmill
 
 ## bench: each benchmark against its peer, in the same run
 bench: setup-bench build

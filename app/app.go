@@ -63,7 +63,8 @@ type App struct {
 
 // Open checks the configuration, takes the data folder, opens settings and
 // log, and listens on every address, so that all that can be wrong is told
-// before anything runs. After an error nothing is left open.
+// before anything runs. After an error folder, settings and log are closed; the
+// edge's socket goes with the process.
 func Open(ctx context.Context, cfg Config, host Host) (_ *App, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

@@ -133,9 +133,13 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// split reports whether this process runs only some of the roles.
+// split reports whether this process runs only some of the roles. Mistyped
+// ones are reported by themselves.
 func (c *Config) split() bool {
 	if len(c.Roles) == 0 || slices.Contains(c.Roles, "all") {
+		return false
+	}
+	if slices.ContainsFunc(c.Roles, func(r string) bool { return !slices.Contains(roles, r) }) {
 		return false
 	}
 	for _, r := range roles {

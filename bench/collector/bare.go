@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -56,6 +57,7 @@ func (b *bare) Append(_ context.Context, records []eventlog.Record) error {
 func (b *bare) lead() {
 	var spare []byte
 	for {
+		runtime.Gosched() // who is about to append joins this group, as in our log
 		b.mu.Lock()
 		g := b.group
 		if len(g.buf) == 0 {

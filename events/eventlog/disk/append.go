@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -205,10 +206,16 @@ func (l *Log) commitLoop() {
 // take waits for a group with something in it and puts an empty one in its place.
 func (l *Log) take() *group {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	for l.current.empty() && !l.closed && l.failure == nil {
 		l.work.Wait()
 	}
+	l.mu.Unlock()
+	// Who is about to append joins this group. On one core the flush would
+	// otherwise begin with the one record that woke us, and everyone else,
+	// ready to run, would wait for it only to wait for another.
+	runtime.Gosched()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.failure != nil || l.current.empty() {
 		return nil
 	}

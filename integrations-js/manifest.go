@@ -31,6 +31,9 @@ type Manifest struct {
 	Hosts map[string][]string `json:"hosts"`
 	// Cookies and storage keys the vendor sets.
 	Cookies []Cookie `json:"cookies"`
+	// ScriptIf is the bool setting without which the integration asks for no
+	// script, because the page has it already; absent: it always asks.
+	ScriptIf string `json:"scriptIf,omitempty"`
 	// Pageview says who counts page views: off-switch, auto-first, auto-spa, none.
 	Pageview string  `json:"pageview"`
 	Settings []Field `json:"settings"`

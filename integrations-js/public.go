@@ -41,8 +41,8 @@ func (c *Catalog) Public(slug string, values map[string]any) (json.RawMessage, e
 	return b, nil
 }
 
-// Hosts is the manifest's hosts by CSP directive with settings put in. Nil for
-// an unknown slug. The map is the caller's.
+// Hosts is the manifest's hosts by CSP directive with settings put in, those
+// for scripts only where the settings ask for one. Nil for an unknown slug. The map is the caller's.
 func (c *Catalog) Hosts(slug string, values map[string]any) map[string][]string {
 	e := c.bySlug[slug]
 	if e == nil {
@@ -50,6 +50,9 @@ func (c *Catalog) Hosts(slug string, values map[string]any) map[string][]string 
 	}
 	out := make(map[string][]string, len(e.Hosts))
 	for directive, hosts := range e.Hosts {
+		if directive == "script" && e.ScriptIf != "" && e.value(e.field(e.ScriptIf), values) != true {
+			continue
+		}
 		for _, host := range hosts {
 			if m := placeholderRE.FindStringSubmatch(host); m != nil {
 				f := e.field(m[1])

@@ -86,6 +86,9 @@ func parse(folder string, data []byte) (*entry, []error) {
 	p.oneOf("category", e.Category, categories)
 	p.oneOf("consent", e.Consent, consents)
 	p.oneOf("status", e.Status, statuses)
+	if f := e.field(e.ScriptIf); e.ScriptIf != "" && (f == nil || f.Type != "bool" || f.Scope == "server") {
+		p.add("scriptIf", "%q is not a bool setting that browsers see", e.ScriptIf)
+	}
 	p.oneOf("pageview", e.Pageview, pageviews)
 	p.require(len(e.Modes) > 0, "modes", "is empty")
 	for _, m := range e.Modes {

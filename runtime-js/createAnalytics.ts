@@ -16,7 +16,7 @@ import { resolveArguments } from './resolveArguments';
 import { createSwitchedOff } from './switchedOff';
 import { createTransport } from './transport';
 import { version } from './version';
-import { watchForms, watchLinks, type Send } from './watchElements';
+import { watchForms, watchLinks, type Send, type Watched } from './watchElements';
 import { within } from './within';
 import type { Middleware } from './middleware';
 import type { Call, Config, Env, Factory, Integration, Props } from './types';
@@ -30,8 +30,8 @@ export interface Analytics {
   api_: Props;
   /** Loads the destinations; events made before wait. */
   load_(): void;
-  /** Runs a buffered call as of the time it was made. */
-  replay_(time: number, method: string, args: any[]): void;
+  /** Runs a buffered call, [method, ...arguments], as of the time it was made. */
+  replay_(time: number, call: any[]): void;
 }
 
 /** options are the page's load options; disabled makes an object that does nothing and keeps nothing. */
@@ -47,6 +47,7 @@ export function createAnalytics(
   const integrations: Props = options.integrations || {};
   let plugins: Plugin[] = [];
   let destinations: Destination[] = [];
+  const failed: string[] = [];
   const middlewares: { for_: string; fn_: Middleware }[] = [];
   let debug = false;
   let timeout = 300;
@@ -90,17 +91,14 @@ export function createAnalytics(
   });
   const collecting = !disabled && allowed(own, integrations);
 
-  const failedNames = () => destinations.filter((d) => d.ok_ === false).map((d) => d.name_);
-
   // What really runs here, so that nobody sends it a second time from elsewhere.
   function describeDelivery(): Props {
     const loaded = destinations.filter((d) => d.ok_);
-    const failed = failedNames();
     return {
-      bundled: own.slice(0, 1).concat(loaded.map((d) => d.name_)).sort(),
+      bundled: [own[0], ...loaded.map((d) => d.name_)].sort(),
       unbundled: [],
       bundledIds: loaded.map((d) => d.id_).filter((id) => id),
-      failedInitializations: failed[0] ? failed : undefined,
+      failedInitializations: failed[0] && failed,
     };
   }
 
@@ -130,10 +128,11 @@ export function createAnalytics(
     if (!isObject(values[data])) values[data] = {};
     try {
       const first = values[members[type][0]];
-      if (/track|alias/.test(type) && (!first || !first.trim)) throw Error(type + ': the first argument must be the name of an event, or the new user id');
+      if (/track|alias/.test(type) && (!first || !first.trim)) throw Error(type + ': the first argument must be a name or an id');
       if (o.anonymousId) user.anonymousId(o.anonymousId);
       if (data === 'traits') {
-        const [who, id] = type === 'group' ? [group, 'groupId'] : [user, 'userId'];
+        const who = type === 'group' ? group : user;
+        const id = members[type][0];
         who.identify(values[id], values.traits);
         values[id] = who.id() || values[id] || undefined;
         values.traits = who.traits();
@@ -168,7 +167,7 @@ export function createAnalytics(
   function addDestination(names: string[], name: string, id: string | undefined, make: () => Integration | Plugin) {
     const d: Destination = { names_: names, name_: name, id_: id, plugin_: !id, failed_: (e) => report(names[0], e) };
     destinations.push(d);
-    return loadDestination(d, make, api).loaded_;
+    return loadDestination(d, make, api).then(() => d.ok_ || failed.push(name));
   }
 
   function register(plugin: Plugin): Promise<unknown> {
@@ -196,13 +195,17 @@ export function createAnalytics(
 
   const send: Send = (...args) => call('track', args);
 
-  const methods: Record<string, (...args: any[]) => any> = {
+  const api: Record<string, any> = {
+    VERSION: version,
+    settings: { writeKey: config.writeKey },
+    options,
+    failedInitializations: failed,
     on: emitter.on,
     once: emitter.once,
     off: emitter.off,
     emit: emitter.emit,
     user: () => user,
-    group(...args) {
+    group(...args: any[]) {
       const page = takeBufferedPage(args);
       return args.length ? call('group', args.concat(page || [])) : group;
     },
@@ -215,34 +218,34 @@ export function createAnalytics(
       });
       emitter.emit('reset');
     },
-    ready: (callback) =>
+    ready: (callback?: () => void) =>
       turn
         .then(() => Promise.all(destinations.map((d) => d.loaded_)))
         .then(() => callback && callback())
         .catch((e) => report('ready', e)),
-    debug(on) {
+    debug(on?: boolean) {
       debug = on !== false;
     },
-    timeout(ms) {
+    timeout(ms: number) {
       timeout = ms;
     },
-    addSourceMiddleware(fn) {
+    addSourceMiddleware(fn: Middleware) {
       plugins.push(fromMiddleware(fn, () => destinations.reduce((names: Props, d) => merge(names, { [d.name_]: true }), {})));
       return turn;
     },
-    addDestinationMiddleware(name, ...fns) {
-      middlewares.push(...fns.map((fn: Middleware) => ({ for_: name, fn_: fn })));
+    addDestinationMiddleware(name: string, ...fns: Middleware[]) {
+      middlewares.push(...fns.map((fn) => ({ for_: name, fn_: fn })));
       return turn;
     },
-    register: (...list) => Promise.all(list.map(register)),
-    deregister: (...names) => Promise.all(names.map(deregister)),
-    trackLink(...args) {
-      watchLinks(send, ...(args as [any, any]));
+    register: (...list: Plugin[]) => Promise.all(list.map(register)),
+    deregister: (...names: string[]) => Promise.all(names.map(deregister)),
+    trackLink(...args: Watched) {
+      watchLinks(send, ...args);
     },
-    trackForm(...args) {
-      watchForms(send, ...(args as [any, any]));
+    trackForm(...args: Watched) {
+      watchForms(send, ...args);
     },
-    queryString(query) {
+    queryString(query: string) {
       const patterns = options.useQueryString;
       if (patterns === false) return turn;
       const { aid, uid, event } = pickQuery(query, 'ajs_');
@@ -254,35 +257,29 @@ export function createAnalytics(
         event && call('track', [event, pickQuery(query, 'ajs_prop_')]),
       ]);
     },
-    use(plugin) {
+    use(plugin: (analytics: Props) => void) {
       plugin(api);
     },
-    push([method, ...args]) {
-      if (methods[method]) api[method](...args);
+    push([method, ...args]: any[]) {
+      if (api[method]) api[method](...args);
     },
-    pageview: (path) => call('page', [{ path }]),
+    pageview: (path?: string) => call('page', [{ path }]),
     initialize: () => turn.then(() => api),
   };
   (Object.keys(members) as Call[]).forEach((type) => {
-    methods[type] = methods[type] || ((...args) => call(type, args));
+    api[type] = api[type] || ((...args: any[]) => call(type, args));
   });
-  methods.trackClick = methods.trackLink;
-  methods.trackSubmit = methods.trackForm;
-  methods.init = methods.initialize;
+  api.trackClick = api.trackLink;
+  api.trackSubmit = api.trackForm;
+  api.init = api.initialize;
   // Methods once, and still in pages and snippets.
-  methods.load = methods.noConflict = methods.addIntegrationMiddleware = () => {};
+  api.load = api.noConflict = api.addIntegrationMiddleware = () => {};
 
-  const api: Props = {
-    VERSION: version,
-    settings: { writeKey: config.writeKey, cdnSettings: settings },
-    options,
-    get failedInitializations() {
-      return failedNames();
-    },
-  };
-  Object.keys(methods).forEach((name) => {
+  Object.keys(api).forEach((name) => {
+    const method = api[name];
+    if (typeof method !== 'function') return;
     api[name] = (...args: any[]) => {
-      const result = guard(name, () => methods[name](...args));
+      const result = guard(name, () => method(...args));
       return result === undefined ? api : result;
     };
   });
@@ -307,9 +304,9 @@ export function createAnalytics(
       });
       transport.drain_();
     },
-    replay_(time, method, args) {
+    replay_(time, call) {
       callTime = time;
-      api.push([method, ...args]);
+      api.push(call);
       callTime = undefined;
     },
   };

@@ -3,5 +3,5 @@ export function delayFor(failures: number, retryAfter?: string | null | false): 
   // Everyone is told the same moment: spread them, never before it.
   return retryAfter && +retryAfter >= 0
     ? Math.min(+retryAfter, 300) * (1000 + Math.random() * 100)
-    : Math.min(60000, 250 * 2 ** failures * (1 + Math.random()));
+    : Math.min(60, 2 ** failures / 4) * (1000 + Math.random() * 1000);
 }

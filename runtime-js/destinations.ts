@@ -27,22 +27,21 @@ export interface Destination {
 export const displayName = (config: DestinationConfig) => config.names[1] || config.slug;
 
 /** Makes a destination's integration or plugin and runs its load. A load that takes longer than ten seconds has failed. */
-export function loadDestination(d: Destination, make: () => Integration | Plugin, analytics: Props): Destination {
+export function loadDestination(d: Destination, make: () => Integration | Plugin, analytics: Props): Promise<unknown> {
   const loading = new Promise((resolve) => {
     d.instance_ = make();
     const promise = d.instance_.load && d.instance_.load(createContext({} as WireEvent), analytics);
     if (!promise || !promise.then) d.ok_ = true;
     resolve(promise);
   });
-  d.queue_ = d.loaded_ = within(loading.then(() => (d.ok_ = true)), 10000)
+  return (d.queue_ = d.loaded_ = within(loading.then(() => (d.ok_ = true)), 10000)
     .then(() => {
       if (!d.ok_) throw Error('load took longer than 10 s');
     })
     .catch((e) => {
       d.ok_ = false;
       d.failed_(e);
-    });
-  return d;
+    }));
 }
 
 /** Does something with a destination when it has loaded and all before is done; not at all if it failed. */

@@ -23,10 +23,9 @@ export interface EventStore {
 /** key is the localStorage key; without one, or where localStorage fails, items live in memory. */
 export function createEventStore(key: string | undefined): EventStore {
   let memory: Item[] = [];
-  const read = (): Item[] => {
-    const stored = key && localStore(key);
-    return memory.concat(Array.isArray(stored) ? stored.filter((item) => item && item.event && item.id) : []);
-  };
+  // Other code may have written there: only what looks like an item counts.
+  const read = (): Item[] =>
+    memory.concat((key && localStore(key)) || []).filter((item) => item && item.event && item.id);
   return {
     put_(items) {
       items.forEach((item) => (item.t = item.t || Date.now()));

@@ -51,7 +51,7 @@ export function createIdentity(prefix: 'user' | 'group', options: IdentityOption
       : (options.storage || {}).stores || Object.keys(kinds);
   const stores = order.map((name) => kinds[name]).filter((store) => store) as Store[];
   const traitStores = stores.filter((store) => store !== kinds.cookie);
-  const written = new Set<string>();
+  const written: Props = {};
 
   function write(key: string, value: any, list = stores) {
     list.forEach((store) => store(key, value));
@@ -66,9 +66,9 @@ export function createIdentity(prefix: 'user' | 'group', options: IdentityOption
     const value = cookieValue || values.find((v) => v) || null;
     if (value) {
       stores.forEach((store, i) => {
-        if (values[i] !== value || !written.has(key)) store(key, value);
+        if (values[i] !== value || !written[key]) store(key, value);
       });
-      written.add(key);
+      written[key] = true;
     }
     return value;
   }

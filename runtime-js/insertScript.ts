@@ -8,7 +8,7 @@ export function insertScript(src: string, nonce?: string, attrs?: Record<string,
   if (!done) {
     done = new Promise((resolve, reject) => {
       const script = document.createElement('script');
-      const fail = () => reject(Error('blocked or too slow: ' + src));
+      const fail = () => reject(Error(src + ' was blocked or took longer than 10 s'));
       // A page's policy with a nonce lets in only scripts that carry it.
       const all = merge(attrs, nonce && { nonce });
       Object.keys(all).forEach((name) => script.setAttribute(name, all[name]));

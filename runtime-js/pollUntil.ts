@@ -7,7 +7,7 @@ export function pollUntil(test: () => unknown): Promise<void> {
     const poll = () => {
       if (attempt(test)) resolve();
       else if (left--) setTimeout(poll, 50);
-      else reject(Error('not ready after 10 s'));
+      else reject(Error('until took longer than 10 s'));
     };
     poll();
   });

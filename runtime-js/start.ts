@@ -33,8 +33,7 @@ export function start(config: Config, factories: Record<string, Factory>): void 
 
     const replay = (call: any) => {
       // Our snippet notes the time of each call; of another's, this is the best that is known.
-      const [method, ...args] = Array.from(call as any[]);
-      analytics.replay_(call.t || now, method, args);
+      analytics.replay_(call.t || now, call);
     };
     const buffered: any[] = stub.splice ? stub.splice(0) : [];
     // Only a setAnonymousId that no reset comes before may go first.

@@ -8,8 +8,7 @@ export interface SwitchedOff {
 
 export function createSwitchedOff(writeKey: string, persist: boolean): SwitchedOff {
   const key = 'tagmill:off:' + writeKey;
-  const stored = persist && localStore(key);
-  let off: unknown[] = Array.isArray(stored) ? stored : [];
+  let off: unknown[] = [].concat((persist && localStore(key)) || []);
   return {
     has_: (names) => names.some((name) => off.includes(name)),
     set_(names) {

@@ -23,7 +23,7 @@ export interface TransportOptions {
 
 export interface Transport {
   /** Resolves when the collector has answered, or the event waits in a queue. Never rejects. */
-  send_(event: WireEvent): Promise<void>;
+  send_(event: WireEvent): Promise<unknown>;
   /** Sends what earlier pages left behind. */
   drain_(): void;
 }
@@ -42,7 +42,7 @@ export function createTransport(o: TransportOptions): Transport {
   const batching = strategy.strategy === 'batching';
   const key = `persisted-queue:v1:${writeKey}:dest-Segment.io:items`;
   const store = createEventStore(o.persist_ ? key : undefined);
-  const inFlight = new Set<Item[]>();
+  const inFlight = new Map<Item[], boolean>(); // to whether it outlives the page
   let buffer: Item[] = [];
   let bufferBytes = 0;
   let bufferTimer: any;
@@ -55,13 +55,13 @@ export function createTransport(o: TransportOptions): Transport {
   const paused = () => Date.now() < pausedUntil;
 
   /** Posts items and settles their fate. Never rejects. */
-  function deliver(items: Item[]): Promise<void> {
+  function deliver(items: Item[]): Promise<unknown> {
     const events = items.map((item) => item.event);
     const single = !items[1];
     const envelope = { writeKey, sentAt: new Date().toISOString() };
     const body = JSON.stringify(single ? merge(events[0], envelope) : merge({ batch: events }, envelope));
-    const url = o.collector_ + (single ? '/' + events[0].type[0] : '/b');
-    const wanted = hidden || (batching ? config.keepalive : config.keepalive !== false);
+    const url = o.collector_ + '/' + (single ? events[0].type[0] : 'b');
+    const wanted = hidden || !batching || config.keepalive;
     const bytes = byteLength(body);
     const keepalive = wanted && keepaliveBytes + bytes < keepaliveLimit;
     const settled = () => {
@@ -69,7 +69,7 @@ export function createTransport(o: TransportOptions): Transport {
       inFlight.delete(items);
     };
     if (keepalive) keepaliveBytes += bytes;
-    inFlight.add(items);
+    inFlight.set(items, keepalive);
     // The executor turns what a page's own fetch may throw into a rejection.
     return new Promise<any>((resolve) => {
       // A text is posted as text/plain: no preflight. What the page has set for
@@ -88,20 +88,29 @@ export function createTransport(o: TransportOptions): Transport {
         drain();
         return response.json && response.json().then(o.answered_).catch(() => {});
       })
-      .catch((problem) => {
-        settled();
-        const status = problem.status || 0;
-        const again = !status || /^(408|410|429|460|5..)$/.test(status);
-        if (!again || !o.retry_) return o.failed_(events, problem);
-        store.put_(items);
-        // Posts that were under way together fail together: that is one failure.
-        if (!paused()) failures++;
-        const header = attempt(() => /429|503/.test(status) && problem.headers.get('Retry-After'));
-        pausedUntil = Math.max(pausedUntil, Date.now() + delayFor(failures, header));
-        clearTimeout(drainTimer);
-        // Ten failures in a row: no more of our own accord. The next event, page or connection tries again.
-        if (failures < (config.maxRetries || 10)) drainTimer = setTimeout(resume, pausedUntil - Date.now());
-      });
+      .catch(
+        (problem) =>
+          new Promise((resolve) => {
+            // Later: when a page goes, what is under way is rejected just before
+            // pagehide, though it will arrive. Then this timer never comes.
+            setTimeout(() => resolve(failed(items, problem, settled)));
+          }),
+      );
+  }
+
+  function failed(items: Item[], problem: any, settled: () => void) {
+    settled();
+    const status = problem.status || 0;
+    const again = !status || /^(408|410|429|460|5..)$/.test(status);
+    if (!again || !o.retry_) return o.failed_(items.map((item) => item.event), problem);
+    store.put_(items);
+    // Posts that were under way together fail together: that is one failure.
+    if (!paused()) failures++;
+    const header = attempt(() => /429|503/.test(status) && problem.headers.get('Retry-After'));
+    pausedUntil = Math.max(pausedUntil, Date.now() + delayFor(failures, header));
+    clearTimeout(drainTimer);
+    // Ten failures in a row: no more of our own accord. The next event, page or connection tries again.
+    if (failures < (config.maxRetries || 10)) drainTimer = setTimeout(resume, pausedUntil - Date.now());
   }
 
   function drain() {
@@ -139,7 +148,9 @@ export function createTransport(o: TransportOptions): Transport {
     flush();
     // A first post is trusted to keepalive. Where the collector has failed
     // before, better twice (it knows the messageId) than never.
-    if (failures) inFlight.forEach(store.put_);
+    inFlight.forEach((keepalive, items) => {
+      if (failures || !keepalive) store.put_(items);
+    });
   });
 
   return {

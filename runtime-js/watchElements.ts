@@ -4,7 +4,7 @@ import type { Props } from './types';
 export type Send = (event: string, properties?: Props, options?: Props) => Promise<unknown>;
 
 /** An element, a list of them, or a jQuery object; what to track; its properties and options. */
-type WatchArguments = [send: Send, elements: any, event: Value<string>, properties?: Value<Props>, options?: Props];
+export type Watched = [elements: any, event: Value<string>, properties?: Value<Props>, options?: Props];
 
 type Value<T> = T | ((element: any) => T);
 
@@ -25,8 +25,7 @@ function watch(
   properties?: Value<Props>,
   options?: Props,
 ) {
-  const list: any[] = elements ? (elements.addEventListener ? [elements] : Array.from(elements)) : [];
-  list.forEach((element) =>
+  Array.from(elements && elements.addEventListener ? [elements] : elements || []).forEach((element: any) =>
     element.addEventListener(type, (e: any) => {
       const sent = send(valueOf(event, element), valueOf(properties, element), options);
       const go = plan(element, e);
@@ -46,21 +45,21 @@ function watch(
 }
 
 /** trackLink: track on click, then follow the link, unless it opens elsewhere or the page prevents it. */
-export function watchLinks(...args: WatchArguments): void {
+export function watchLinks(send: Send, ...args: Watched): void {
   const plan = (link: any, e: any) => {
     const href =
       link.getAttribute('href') ||
-      link.getAttributeNS('http://www.w3.org/1999/xlink', 'href') ||
+      link.getAttribute('xlink:href') ||
       (link.querySelector('a') || {}).href;
     const elsewhere =
       e.ctrlKey || e.shiftKey || e.metaKey || e.altKey || e.button || link.target === '_blank' || link.hasAttribute('download');
     return href && !elsewhere && (() => (location.href = href));
   };
-  watch('click', plan, ...args);
+  watch('click', plan, send, ...args);
 }
 
 /** trackForm: track on submit, then submit with the button that was clicked, unless the page prevents it. */
-export function watchForms(...args: WatchArguments): void {
+export function watchForms(send: Send, ...args: Watched): void {
   const plan = (form: any, e: any) => () => {
     // The page's handlers have run once and must not run again.
     const hide = (again: any) => again.target === form && again.stopImmediatePropagation();
@@ -74,5 +73,5 @@ export function watchForms(...args: WatchArguments): void {
     }
     removeEventListener('submit', hide, true);
   };
-  watch('submit', plan, ...args);
+  watch('submit', plan, send, ...args);
 }

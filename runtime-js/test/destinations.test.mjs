@@ -15,7 +15,8 @@ beforeEach(async () => {
   edge.reset();
   page = await world.open();
 });
-afterEach(() => page.context().close());
+// Not waited for: Chromium may take its time over a page that has just been left.
+afterEach(() => void page.context().close());
 
 async function visit(options) {
   await page.goto(site.put('/x', { head: snippet(edge, { options }) }));

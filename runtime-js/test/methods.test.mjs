@@ -206,8 +206,8 @@ test('bad input is reported and never thrown at the page', async () => {
   });
   const names = errors.map(([code]) => code);
   assert.equal(names.filter((code) => code === 'track').length >= 6, true, names.join());
-  assert.ok(errors.some(([code, reason]) => code === 'track' && /name of an event/.test(reason)));
-  assert.ok(errors.some(([code, reason]) => code === 'alias' && /user id/.test(reason)));
+  assert.ok(errors.some(([code, reason]) => code === 'track' && /must be a name/.test(reason)));
+  assert.ok(errors.some(([code, reason]) => code === 'alias' && /must be/.test(reason)));
   assert.ok(names.includes('callback'));
   await edge.until(() => edge.events().some((e) => e.event === 'still alive'));
   assert.deepEqual(page.errors, []);

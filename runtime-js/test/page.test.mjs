@@ -18,7 +18,8 @@ beforeEach(async () => {
   site.requests.length = 0;
   page = await world.open();
 });
-afterEach(() => page.context().close());
+// Not waited for: Chromium may take its time over a page that has just been left.
+afterEach(() => void page.context().close());
 
 async function visit(body, script = '') {
   await page.goto(site.put('/links', { head: snippet(edge), body }));

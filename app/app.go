@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -143,6 +144,9 @@ func (a *App) announce(ctx context.Context, onReady func(Ready) error) error {
 	if err := onReady(r); err != nil {
 		return err
 	}
+	// What starting took, compiled patterns and parsed catalogs, is not needed
+	// again: an idle process gives it back.
+	debug.FreeOSMemory()
 	<-ctx.Done()
 	return ctx.Err()
 }

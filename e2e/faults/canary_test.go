@@ -54,7 +54,6 @@ func TestCanary(t *testing.T) {
 	s := open(t, map[string]string{"CANARY": fromEnv}, nil)
 	look := &leaks{t: t, canaries: []string{fromEnv}}
 	planted := 0
-	var revision int64
 	for _, m := range manifests(t) {
 		values := valid(m)
 		for i, f := range m.Settings {
@@ -69,7 +68,7 @@ func TestCanary(t *testing.T) {
 			values[f.Key] = canary
 			planted++
 		}
-		revision = s.flip(t, m.Slug, map[string]any{"enabled": true, "settings": values})
+		s.flip(t, m.Slug, map[string]any{"enabled": true, "settings": values})
 	}
 	if planted < 2 {
 		t.Fatalf("%d canaries were planted: the test proves nothing", planted)
@@ -77,7 +76,7 @@ func TestCanary(t *testing.T) {
 	// A second one of a kind takes its secret from the environment.
 	values := valid(manifest(t, "customerio"))
 	values["apiKey"] = "${env:CANARY}"
-	revision = s.flip(t, "customerio:second", map[string]any{"enabled": true, "settings": values})
+	revision := s.flip(t, "customerio:second", map[string]any{"enabled": true, "settings": values})
 	report := s.live(t, revision)
 
 	// Mistakes beside a secret, and in one, are answered without it.

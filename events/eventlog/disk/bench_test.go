@@ -38,8 +38,7 @@ func realistic(n int) []eventlog.Record {
 // bareLog is the floor that the log is measured against: one file, records
 // appended with a length and a checksum, group commit, fdatasync.
 type bareLog struct {
-	f    *os.File
-	sync bool
+	f *os.File
 
 	mu      sync.Mutex
 	buf     []byte

@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -27,6 +26,6 @@ func (p pebbleLogger) Errorf(format string, args ...any) { p.log.Error(fmt.Sprin
 // function then answers its group, and Pebble's own goroutines leave Pebble
 // locked up, which is why a failed log is never used again.
 func (p pebbleLogger) Fatalf(format string, args ...any) {
-	p.fail(errors.New(fmt.Sprintf(format, args...)))
+	p.fail(fmt.Errorf(format, args...))
 	runtime.Goexit()
 }
